@@ -1,0 +1,186 @@
+"""The rows that everything is. Times are seconds since the epoch (UTC); `session` is an `Address` as text.
+
+    person ─< identity            who may write, and how each channel knows them
+    pairing                       codes shown to strangers
+    inbox ─> turn ─< message      what was taken, the turn that answers it, its recorded steps
+                  └< outbox       what is to be delivered, one row a piece
+    session                       one chat, topic or thread
+    provider_state, notice_state  rests and breakers; what a reader was last told of them
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, Column, Index, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+
+class Role(StrEnum):
+    OWNER = "owner"
+    USER = "user"
+
+
+class InboxState(StrEnum):
+    QUEUED = "queued"
+    """Stored and not yet answered; run again after a restart."""
+    DONE = "done"
+    """Answered: its turn, and through it its outbox rows, are committed."""
+
+
+class TurnState(StrEnum):
+    RUNNING = "running"
+    DONE = "done"
+
+
+class OutboxState(StrEnum):
+    QUEUED = "queued"
+    SENDING = "sending"
+    """Claimed. Found so at start, the outcome of that send is unknown."""
+    SENT = "sent"
+    REFUSED = "refused"
+
+
+class Person(SQLModel, table=True):
+    name: str = Field(primary_key=True)
+    role: Role
+    created_at: float
+
+
+class Identity(SQLModel, table=True):
+    """A pairing's result. Identities from the configuration are not stored."""
+
+    channel: str = Field(primary_key=True)
+    sender: str = Field(primary_key=True)
+    person: str = Field(foreign_key="person.name", index=True)
+    created_at: float
+
+
+class Pairing(SQLModel, table=True):
+    code: str = Field(primary_key=True)
+    channel: str
+    sender: str
+    sender_name: str = ""
+    session: str
+    created_at: float
+    expires_at: float
+
+    __table_args__ = (UniqueConstraint("channel", "sender"),)
+
+
+class Session(SQLModel, table=True):
+    """One conversation with its own order. `model` is the user's strict choice; empty means automatic.
+
+    Messages with an id up to `history_after` are no longer part of the context (`/new`).
+    """
+
+    key: str = Field(primary_key=True)
+    channel: str
+    chat: str
+    thread: str = ""
+    person: str = ""
+    private: bool = True
+    model: str = ""
+    history_after: int = 0
+    created_at: float
+    updated_at: float
+
+
+class Inbox(SQLModel, table=True):
+    """One message that was taken. `key` is the channel's; the pair is unique, so that a second delivery changes nothing."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    channel: str
+    key: str
+    session: str
+    person: str
+    sender_name: str = ""
+    text: str
+    reply_to: str = ""
+    more_follows: bool = False
+    sent_at: float
+    received_at: float
+    state: InboxState = InboxState.QUEUED
+    turn: int | None = Field(default=None, foreign_key="turn.id", index=True)
+
+    __table_args__ = (UniqueConstraint("channel", "key"), Index("inbox_open", "state", "id"))
+
+
+class Turn(SQLModel, table=True):
+    """One answer in the making. Created with its first recorded step, or at its end where there was none before."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    session: str = Field(index=True)
+    person: str = ""
+    state: TurnState = TurnState.RUNNING
+    outcome: str = ""
+    route: str = ""
+    preview: str = ""
+    """Reference of the unfinished text that the channel shows; the final text replaces it."""
+    path: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    """Every attempt of the turn's model calls."""
+    started_at: float
+    ended_at: float | None = None
+
+    __table_args__ = (Index("turn_open", "state", "id"),)
+
+
+class Message(SQLModel, table=True):
+    """One entry of a transcript: what the user wrote, each step of the model, each tool result, the answer."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    session: str
+    turn: int = Field(foreign_key="turn.id", index=True)
+    role: str
+    content: str = ""
+    tool_calls: list[dict[str, Any]] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    tool_call_id: str = ""
+    created_at: float
+
+    __table_args__ = (Index("message_history", "session", "id"),)
+
+
+class Outbox(SQLModel, table=True):
+    """One piece to deliver. Rows of one session go out in the order of their ids."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    session: str
+    channel: str
+    chat: str
+    thread: str = ""
+    turn: int | None = Field(default=None, foreign_key="turn.id", index=True)
+    kind: str = "answer"
+    """answer, notice or reply (of a command)."""
+    text: str
+    edits: str = ""
+    reply_to: str = ""
+    state: OutboxState = OutboxState.QUEUED
+    attempts: int = 0
+    doubtful: int = 0
+    """Sends whose outcome is unknown; from the first on, the next is marked as a possible repeat."""
+    not_before: float = 0.0
+    error: str = ""
+    receipt: str = ""
+    created_at: float
+    sent_at: float | None = None
+
+    __table_args__ = (Index("outbox_open", "state", "id"),)
+
+
+class ProviderState(SQLModel, table=True):
+    __tablename__ = "provider_state"
+
+    scope: str = Field(primary_key=True)
+    state: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    updated_at: float
+
+
+class NoticeState(SQLModel, table=True):
+    """What the readers of a session were last told about a route; no row: nothing is wrong as far as they know."""
+
+    __tablename__ = "notice_state"
+
+    session: str = Field(primary_key=True)
+    shown: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    updated_at: float

@@ -1,0 +1,45 @@
+"""The seam between the router and a provider: one method that streams, one that lists models."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from providers.settings import ProviderSettings
+from providers.types import ChatRequest, ModelInfo, ProviderEvent
+
+
+class Provider(Protocol):
+    """One configured endpoint with one credential and one connection pool."""
+
+    name: str
+
+    def stream(self, model: str, request: ChatRequest) -> AsyncIterator[ProviderEvent]:
+        """Ask `model` once. Yields deltas, then exactly one `Completion` as the last event.
+
+        Raises a `ProviderError`; no error of a library leaks. Closing the iterator closes the connection.
+        """
+        ...
+
+    async def models(self) -> Sequence[ModelInfo]:
+        """The models that this endpoint lists, with what it says of them. Raises `ProviderError`."""
+        ...
+
+    async def aclose(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSpec:
+    """What an adapter module exports as `SPEC`: its kind and how to make a `Provider` from (name, settings)."""
+
+    kind: str
+    create: Callable[[str, ProviderSettings], Provider]
+
+
+class StateStore(Protocol):
+    """Where rests and breakers outlive a restart; implemented by the bot. Values are JSON objects keyed by scope."""
+
+    async def load(self) -> Mapping[str, Mapping[str, Any]]: ...
+
+    async def save(self, scope: str, state: Mapping[str, Any]) -> None: ...

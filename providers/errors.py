@@ -1,0 +1,176 @@
+"""Everything that can go wrong between us and a model, and what follows from it.
+
+    ProviderError
+    ├── Unreachable ........ provider   no connection, DNS, TLS, time-out before any answer
+    ├── ServerError ........ provider   5xx without a better explanation
+    ├── Overloaded ......... model      busy: 503/529 and the 429s that mean it
+    ├── Denied ............. credential 401/403
+    ├── OutOfMoney ......... credential 402 and the 429s that mean it
+    ├── RateLimited ........ model      429 (account-wide where the body says so)
+    ├── UnknownModel ....... model      404 and friends
+    ├── NoToolSupport ...... model      it answers, but not with tools
+    ├── TooLong ............ request    the prompt exceeds the model's window
+    ├── Loading ............ provider   a local server that is still loading its model
+    ├── BadRequest ......... request    our request is at fault
+    ├── Refused ............ request    the provider's policy, not ours
+    └── BadAnswer .......... model      it answered, but not usably
+        ├── Malformed, Empty, CutStream, Stalled
+    NoModel                             every candidate was tried or rests; carries the path
+    UnknownName                         a name that resolves to nothing
+
+The class alone decides: its attributes say which scope rests, whether the same candidate is tried again, whether the
+next one is, and whether the owner has to act. Foreign errors (httpx, json) are translated in `providers.http` only.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from providers.types import Attempt
+
+Scope = Literal["provider", "credential", "model", "request"]
+
+
+class ProviderError(Exception):
+    """One failed attempt; `detail` is one line for a person, free of secrets.
+
+    `retry_after` is the wait in seconds that the server asked for. `scope` may be widened for one instance (a rate
+    limit that the body says is the whole account's).
+    """
+
+    scope: Scope = "model"
+    retries: ClassVar[int] = 0
+    """How often the same candidate may be tried again within the call."""
+    moves_on: ClassVar[bool] = True
+    """Whether the next candidate may answer instead."""
+    strikes: ClassVar[bool] = False
+    """Whether it counts towards opening the breaker of its scope."""
+    needs_owner: ClassVar[bool] = False
+    """Whether it stays until a person acts."""
+    summary: ClassVar[str] = "failed"
+    """What a user reads of it, after the model's name."""
+
+    def __init__(
+        self, detail: str = "", *, retry_after: float | None = None, scope: Scope | None = None, status: int | None = None
+    ) -> None:
+        super().__init__(detail or self.summary)
+        self.detail = detail
+        self.retry_after = retry_after
+        self.status = status
+        if scope is not None:
+            self.scope = scope
+
+
+class Unreachable(ProviderError):
+    scope: Scope = "provider"
+    retries = 1
+    strikes = True
+    summary = "can't be reached"
+
+
+class ServerError(ProviderError):
+    scope: Scope = "provider"
+    retries = 1
+    strikes = True
+    summary = "has a server error"
+
+
+class Overloaded(ProviderError):
+    retries = 1
+    strikes = True
+    summary = "is overloaded"
+
+
+class Denied(ProviderError):
+    scope: Scope = "credential"
+    needs_owner = True
+    summary = "refused the key"
+
+
+class OutOfMoney(ProviderError):
+    scope: Scope = "credential"
+    needs_owner = True
+    summary = "is out of credit"
+
+
+class RateLimited(ProviderError):
+    summary = "is rate-limited"
+
+
+class UnknownModel(ProviderError):
+    needs_owner = True
+    summary = "doesn't know the model"
+
+
+class NoToolSupport(ProviderError):
+    summary = "can't use tools"
+
+
+class TooLong(ProviderError):
+    """`window` is the model's context window in tokens, where the server told it."""
+
+    scope: Scope = "request"
+    summary = "can't take a conversation this long"
+
+    def __init__(self, detail: str = "", *, window: int | None = None, status: int | None = None) -> None:
+        super().__init__(detail, status=status)
+        self.window = window
+
+
+class Loading(ProviderError):
+    scope: Scope = "provider"
+    summary = "is still loading"
+
+
+class BadRequest(ProviderError):
+    scope: Scope = "request"
+    moves_on = False
+    summary = "didn't accept the request"
+
+
+class Refused(ProviderError):
+    scope: Scope = "request"
+    moves_on = False
+    summary = "refused to answer this"
+
+
+class BadAnswer(ProviderError):
+    retries = 1
+    strikes = True
+    summary = "gave no usable answer"
+
+
+class Malformed(BadAnswer):
+    summary = "sent something unreadable"
+
+
+class Empty(BadAnswer):
+    summary = "sent an empty answer"
+
+
+class CutStream(BadAnswer):
+    summary = "broke off its answer"
+
+
+class Stalled(BadAnswer):
+    summary = "stopped answering"
+
+
+class NoModel(Exception):
+    """No candidate answered. `path` holds every attempt; `retry_at` the earliest time (epoch seconds) one may be back."""
+
+    def __init__(self, path: tuple[Attempt, ...], retry_at: float | None = None) -> None:
+        super().__init__("; ".join(f"{a.route}: {a.detail or a.error}" for a in path) or "no model is configured")
+        self.path = path
+        self.retry_at = retry_at
+
+
+class UnknownName(Exception):
+    """A name that is no role, alias, `provider/model` or listed model; `tried` says how it was looked up."""
+
+    def __init__(self, name: str, tried: tuple[str, ...], nearest: str | None = None) -> None:
+        hint = f"; did you mean {nearest!r}?" if nearest else ""
+        super().__init__(f"unknown model {name!r}: {', '.join(tried)}{hint}")
+        self.name = name
+        self.tried = tried
+        self.nearest = nearest

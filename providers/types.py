@@ -1,0 +1,157 @@
+"""The neutral form of a conversation with a model, and of what came back.
+
+Every protocol adapter translates to and from these values; nothing outside `providers` sees a wire format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Role = Literal["system", "user", "assistant", "tool"]
+Finish = Literal["stop", "tool_calls", "length", "filtered"]
+Tier = Literal["strong", "capable", "weak"]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One complete call that a model asks for; `arguments` is the parsed JSON object."""
+
+    id: str
+    name: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One entry of a conversation. A `tool` message answers the call `tool_call_id` of an earlier assistant one."""
+
+    role: Role
+    content: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDef:
+    """A tool as offered to a model; `parameters` is a JSON Schema object."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """What is asked of whichever candidate answers.
+
+    `timeout` is in seconds and covers the whole call: every retry, wait and candidate. `brief` is the conversation
+    for a tiny model, whose window and wits don't carry `messages`: such a model gets it instead, and no tools.
+    """
+
+    messages: tuple[Message, ...]
+    tools: tuple[ToolDef, ...] = ()
+    max_tokens: int | None = None
+    temperature: float | None = None
+    timeout: float = 600.0
+    brief: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the server counted them; zero where it said nothing."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Route:
+    """One model at one provider, by the provider's configured name."""
+
+    provider: str
+    model: str
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.model}"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What is known of a model; None where nobody said.
+
+    `context_window` is in tokens, prompt and answer together. `tiny` marks a model that gets `ChatRequest.brief`.
+    """
+
+    id: str
+    context_window: int | None = None
+    tools: bool | None = None
+    tier: Tier = "weak"
+    tiny: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One candidate's part in a call: it answered (`error` is empty), failed, or was passed over (`called` false).
+
+    `error` is the name of a class in `providers.errors`, `detail` one line for a person, `seconds` how long it took,
+    `until` the wall-clock time (seconds since the epoch) at which it may be back, if known. `needs_owner` says that
+    it stays broken until a person does something (a key, money).
+    """
+
+    route: Route
+    error: str = ""
+    detail: str = ""
+    seconds: float = 0.0
+    until: float | None = None
+    called: bool = True
+    needs_owner: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What one provider returned for one call, before the client adds its path.
+
+    `dropped_calls` counts tool calls that were cut off or unreadable and therefore left out of `message`.
+    """
+
+    message: Message
+    finish: Finish
+    usage: Usage = field(default_factory=Usage)
+    dropped_calls: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChatReply:
+    """An answer, who gave it, and every attempt that led there, in order (the last one answered)."""
+
+    message: Message
+    finish: Finish
+    usage: Usage
+    route: Route
+    path: tuple[Attempt, ...]
+    dropped_calls: int = 0
+    tiny: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningDelta:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """Forget the text shown so far: that stream died (`attempt`), and another try follows."""
+
+    attempt: Attempt
+
+
+ProviderEvent = TextDelta | ReasoningDelta | Completion
+ClientEvent = TextDelta | ReasoningDelta | Restart | ChatReply
