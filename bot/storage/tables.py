@@ -13,7 +13,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Column, Index, UniqueConstraint
+from sqlalchemy import JSON, Column, Enum, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 
@@ -42,9 +42,14 @@ class OutboxState(StrEnum):
     REFUSED = "refused"
 
 
+def _one_of(states: type[StrEnum]) -> Column[Any]:
+    """A text column that holds the members' values, so that the tables read well in any SQLite shell."""
+    return Column(Enum(states, values_callable=lambda s: [m.value for m in s], native_enum=False), nullable=False)
+
+
 class Person(SQLModel, table=True):
     name: str = Field(primary_key=True)
-    role: Role
+    role: Role = Field(sa_column=_one_of(Role))
     created_at: float
 
 
@@ -101,8 +106,10 @@ class Inbox(SQLModel, table=True):
     more_follows: bool = False
     sent_at: float
     received_at: float
-    state: InboxState = InboxState.QUEUED
+    state: InboxState = Field(default=InboxState.QUEUED, sa_column=_one_of(InboxState))
     turn: int | None = Field(default=None, foreign_key="turn.id", index=True)
+    attempts: int = 0
+    """Restarts that found it unanswered, so that a message that kills the daemon doesn't do so for ever."""
 
     __table_args__ = (UniqueConstraint("channel", "key"), Index("inbox_open", "state", "id"))
 
@@ -113,7 +120,7 @@ class Turn(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     session: str = Field(index=True)
     person: str = ""
-    state: TurnState = TurnState.RUNNING
+    state: TurnState = Field(default=TurnState.RUNNING, sa_column=_one_of(TurnState))
     outcome: str = ""
     route: str = ""
     preview: str = ""
@@ -155,7 +162,7 @@ class Outbox(SQLModel, table=True):
     text: str
     edits: str = ""
     reply_to: str = ""
-    state: OutboxState = OutboxState.QUEUED
+    state: OutboxState = Field(default=OutboxState.QUEUED, sa_column=_one_of(OutboxState))
     attempts: int = 0
     doubtful: int = 0
     """Sends whose outcome is unknown; from the first on, the next is marked as a possible repeat."""

@@ -1,0 +1,165 @@
+"""One SQLite file, one writer: transactions are functions that run in one dedicated thread.
+
+`await db.write(fn)` runs `fn(session)` and returns its result once the commit is on disk. Whatever waits in the queue
+at that moment shares one commit (each function under its own savepoint, so that one failing undoes only itself): a
+durable commit costs a disk flush, and fifty chats writing at once should not pay fifty of them.
+
+Functions rather than an async session, because a transaction then never spans an `await`: it can't be interleaved,
+can't be left open by a cancelled task, and costs one hop between threads instead of one for every statement.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Self, TypeVar
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import StaticPool
+from sqlmodel import Session
+
+from bot.errors import StorageError
+from bot.storage import schema
+
+T = TypeVar("T")
+
+_BATCH = 64
+"""Most transactions that share one commit; bounds how long the first of them waits."""
+
+
+@dataclass(slots=True)
+class _Job:
+    run: Callable[[Session], Any]
+    writes: bool
+    done: asyncio.Future[Any]
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Database:
+    """Open with `Database.open(path)`; use `read`, `write`; end with `aclose`."""
+
+    def __init__(self, engine: Engine, path: Path) -> None:
+        self.path = path
+        self._engine = engine
+        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._work, name="database", daemon=True)
+        self._closed = False
+
+    @classmethod
+    async def open(cls, path: Path) -> Self:
+        """Check, migrate and open the file, making it where there is none.
+
+        Raises StorageError, with the file untouched, if it is damaged, newer than this program, or can't be written.
+        """
+        await asyncio.to_thread(schema.prepare, path)
+        database = cls(_engine(path), path)
+        database._thread.start()
+        return database
+
+    async def write(self, run: Callable[[Session], T]) -> T:
+        """Run a transaction; returns when it is durable. Raises what `run` raises (undone), or StorageError."""
+        return await self._submit(run, writes=True)
+
+    async def read(self, run: Callable[[Session], T]) -> T:
+        """Run a function that only reads. It sees every write submitted before it."""
+        return await self._submit(run, writes=False)
+
+    async def aclose(self) -> None:
+        """Finish what is queued, then close the file."""
+        if not self._closed:
+            self._closed = True
+            self._queue.put(None)
+            await asyncio.to_thread(self._thread.join)
+
+    async def _submit(self, run: Callable[[Session], T], *, writes: bool) -> T:
+        if self._closed:
+            raise StorageError("the database is closed")
+        job = _Job(run, writes, self._loop.create_future())
+        self._queue.put(job)
+        # A transaction under way is not undone because its caller was cancelled; the caller just stops waiting.
+        result: T = await asyncio.shield(job.done)
+        return result
+
+    def _work(self) -> None:
+        while (first := self._queue.get()) is not None:
+            jobs = [first]
+            last = False
+            while len(jobs) < _BATCH and not self._queue.empty():
+                job = self._queue.get()
+                if job is None:
+                    last = True
+                    break
+                jobs.append(job)
+            self._run_batch(jobs)
+            self._loop.call_soon_threadsafe(_settle, jobs)
+            if last:
+                break
+        self._engine.dispose()
+
+    def _run_batch(self, jobs: list[_Job]) -> None:
+        try:
+            with Session(self._engine, expire_on_commit=False) as session:
+                for job in jobs:
+                    self._run_one(session, job, alone=len(jobs) == 1)
+                if len(jobs) > 1 or jobs[0].error is None:
+                    session.commit()
+        except DBAPIError as error:
+            for job in jobs:
+                job.error = job.error or _storage_error(error, self.path)
+        except BaseException as error:  # noqa: BLE001 -- the thread serves everybody: its callers get the error
+            for job in jobs:
+                job.error = job.error or error
+
+    def _run_one(self, session: Session, job: _Job, *, alone: bool) -> None:
+        try:
+            if alone or not job.writes:
+                job.result = job.run(session)
+                session.flush()
+            else:
+                with session.begin_nested():
+                    job.result = job.run(session)
+        except DBAPIError as error:
+            job.error = _storage_error(error, self.path)
+        except Exception as error:  # noqa: BLE001 -- handed to the caller that awaits it
+            job.error = error
+
+
+def _settle(jobs: list[_Job]) -> None:
+    for job in jobs:
+        if job.done.cancelled():
+            continue
+        if job.error is not None:
+            job.done.set_exception(job.error)
+        else:
+            job.done.set_result(job.result)
+
+
+def _engine(path: Path) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}", poolclass=StaticPool, connect_args={"check_same_thread": False, "timeout": 5.0}
+    )
+
+    def connected(connection: sqlite3.Connection, _record: object) -> None:
+        # The driver's own implicit BEGIN breaks savepoints; see SQLAlchemy's page on the pysqlite dialect.
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    def begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "begin", begin)
+    return engine
+
+
+def _storage_error(error: DBAPIError, path: Path) -> StorageError:
+    return StorageError(f"{path}: {error.orig}")

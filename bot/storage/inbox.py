@@ -1,0 +1,68 @@
+"""Taking messages in. Functions of a transaction; run by `Database`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from bot.storage import sessions
+from bot.storage.tables import Inbox, InboxState, Outbox, Turn, TurnState
+from channels.types import Address
+
+
+@dataclass(slots=True)
+class Entry:
+    """One message to store, with what its taking already settles (a command's replies and effect)."""
+
+    row: Inbox
+    address: Address
+    private: bool
+    replies: list[Outbox] = field(default_factory=list)
+    effect: Callable[[Session], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWork:
+    """What a restart finds: turns that were under way, and every message not yet answered, oldest first."""
+
+    turns: list[Turn]
+    rows: list[Inbox]
+
+
+def store(s: Session, entries: Sequence[Entry]) -> list[Entry]:
+    """Store what was not seen before; returns those entries, their rows with ids."""
+    new = []
+    for entry in entries:
+        seen = select(Inbox.id).where(Inbox.channel == entry.row.channel, Inbox.key == entry.row.key)
+        if s.exec(seen).first() is not None:
+            continue
+        sessions.touch(s, entry.address, entry.row.person, private=entry.private, now=entry.row.received_at)
+        s.add(entry.row)
+        s.add_all(entry.replies)
+        if entry.effect is not None:
+            entry.effect(s)
+        s.flush()
+        new.append(entry)
+    return new
+
+
+def recover(s: Session, channels: Sequence[str]) -> OpenWork:
+    """Everything unanswered on these channels; counts the restart against each message."""
+    rows = s.exec(
+        select(Inbox)
+        .where(Inbox.state == InboxState.QUEUED, col(Inbox.channel).in_(channels))
+        .order_by(col(Inbox.id))
+    ).all()
+    for row in rows:
+        row.attempts += 1
+    turns = s.exec(select(Turn).where(Turn.state == TurnState.RUNNING).order_by(col(Turn.id))).all()
+    held = {row.turn for row in rows}
+    return OpenWork(turns=[turn for turn in turns if turn.id in held], rows=list(rows))
+
+
+def waiting(s: Session) -> int:
+    """How many messages are taken and not yet answered."""
+    return s.exec(select(func.count()).select_from(Inbox).where(Inbox.state == InboxState.QUEUED)).one()
