@@ -28,6 +28,8 @@ from bot.errors import StorageError
 from bot.storage import schema
 
 T = TypeVar("T")
+Transaction = Session
+"""What a transaction's function is given."""
 
 _BATCH = 64
 """Most transactions that share one commit; bounds how long the first of them waits."""

@@ -13,6 +13,10 @@ from bot.storage.tables import Inbox, InboxState, Outbox, Turn, TurnState
 from channels.types import Address
 
 
+Effect = Callable[[Session], None]
+"""A change that belongs to the same transaction."""
+
+
 @dataclass(slots=True)
 class Entry:
     """One message to store, with what its taking already settles (a command's replies and effect)."""
@@ -21,7 +25,7 @@ class Entry:
     address: Address
     private: bool
     replies: list[Outbox] = field(default_factory=list)
-    effect: Callable[[Session], None] | None = None
+    effect: Effect | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ class Step:
 
 @dataclass(slots=True)
 class Ending:
-    """Everything that a turn's end commits together. `shown` is the new notice state, None where it is unchanged."""
+    """Everything that a turn's end commits together. `shown` is what its readers then know of failing routes."""
 
     step: Step
     outbox: list[Outbox]
@@ -30,7 +30,7 @@ class Ending:
     route: str
     path: list[dict[str, Any]]
     ended_at: float
-    shown: dict[str, Any] | None = None
+    shown: dict[str, Any]
     resolved: list[int] = field(default_factory=list)
     """Inbox ids that this answer settles."""
 
@@ -48,9 +48,9 @@ def record(s: Db, turn: Turn, step: Step) -> Turn:
     return turn
 
 
-def record_preview(s: Db, turn: Turn, ref: str, inbox: Sequence[int]) -> Turn:
+def record_preview(s: Db, turn: Turn, step: Step, ref: str) -> Turn:
     """Remember what the channel shows of the unfinished answer, so that a restart replaces it."""
-    record(s, turn, Step([], list(inbox)))
+    record(s, turn, step)
     row = s.get_one(Turn, turn.id)
     row.preview = turn.preview = ref
     return turn
@@ -67,7 +67,7 @@ def finish(s: Db, turn: Turn, ending: Ending) -> Turn:
     for out in ending.outbox:
         out.turn = turn.id
     s.add_all(ending.outbox)
-    if ending.shown is not None:
+    if ending.shown != shown(s, turn.session):
         _show(s, turn.session, ending.shown, ending.ended_at)
     s.flush()
     return row

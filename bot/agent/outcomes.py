@@ -1,0 +1,87 @@
+"""Every way a turn can end, and what the user reads then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.gateway import notices
+from providers.types import Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The model's own words. `cut` says that its length limit ended them."""
+
+    text: str
+    cut: bool = False
+    tiny: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Answered by code: a fact about the set-up, which no model knows."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfSteps:
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfTime:
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The user said /stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoModelLeft:
+    """Every candidate failed or rests. `retry_at` is in seconds since the epoch."""
+
+    path: tuple[Attempt, ...]
+    retry_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A fault of ours; the log has its trace."""
+
+
+Outcome = Answered | Told | OutOfSteps | OutOfTime | Stopped | NoModelLeft | Failed
+
+
+def say(outcome: Outcome, now: float) -> str:
+    """The text of a turn's end, in Markdown."""
+    match outcome:
+        case Answered(text, cut=True):
+            return f"{text}\n\n[cut off at the length limit; say “go on” for the rest]"
+        case Answered(text) | Told(text):
+            return text
+        case OutOfSteps(steps):
+            return f"I took {steps} steps and am not done. Say “go on”, or ask for a smaller part of it."
+        case OutOfTime(seconds):
+            return f"I stopped after {_minutes(seconds)} without an answer. Say “go on”, or ask for a smaller part of it."
+        case Stopped():
+            return "⏹ Stopped."
+        case NoModelLeft(path, retry_at):
+            return _no_model(path, retry_at, now)
+        case Failed():
+            return "Something in me failed while I worked on this; my log says what. Please try once more."
+
+
+def _no_model(path: tuple[Attempt, ...], retry_at: float | None, now: float) -> str:
+    lines = [f"- {attempt.route} {notices.explain(attempt, now)}" for attempt in path]
+    if retry_at is not None and retry_at > now:
+        lines.append(f"The first may be back at {notices.clock(retry_at, now)}; please write again then.")
+    elif any(attempt.needs_owner for attempt in path):
+        lines.append("`nanobot check` on the server helps to find what to mend.")
+    return "\n".join(["No model can answer right now:", *lines])
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"

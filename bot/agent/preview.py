@@ -1,0 +1,110 @@
+"""Shows an answer while it is being made: "typing", then its text, edited at a rate that the channel bears."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from bot.errors import StorageError
+from bot.supervisor import Supervisor
+from channels.base import Channel
+from channels.errors import DeliveryError, NotSent
+from channels.types import Address
+
+log = logging.getLogger(__name__)
+
+_WORKING_AFTER = 0.5
+_WORKING_EVERY = 4.5
+"""Telegram shows "typing" for five seconds (Bot API, sendChatAction)."""
+_CLOSE_SECONDS = 5.0
+
+
+class Preview:
+    """`first(ref)` makes durable that a preview stands in the channel; `ref` is its reference, "" while there is none."""
+
+    def __init__(self, channel: Channel, address: Address, first: Callable[[str], Awaitable[None]], ref: str) -> None:
+        self.ref = ref
+        self._channel = channel
+        self._address = address
+        self._first = first
+        self._text = ""
+        self._shown = ""
+        self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, supervisor: Supervisor) -> None:
+        self._task = supervisor.spawn(f"preview {self._address}", self._run())
+
+    def add(self, text: str) -> None:
+        self._text += text
+        self._changed.set()
+
+    def restart(self) -> None:
+        """What was shown is void; it stays visible until there is text to replace it."""
+        self._text = ""
+
+    async def close(self) -> None:
+        """Show nothing more. An update on its way is awaited, since the final text must come after it."""
+        task, self._task = self._task, None
+        if task is None:
+            return
+        self._changed.set()
+        if not task.done() and not self._in_flight:
+            task.cancel()
+        await asyncio.wait([task], timeout=_CLOSE_SECONDS)
+        task.cancel()
+
+    _in_flight = False
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        interval = self._channel.preview_interval
+        working_at = loop.time() + _WORKING_AFTER
+        show_at = float("inf")
+        while True:
+            due = min(working_at, show_at if self._text != self._shown else float("inf"))
+            await self._wait(due - loop.time())
+            now = loop.time()
+            if now >= working_at:
+                await self._channel.working(self._address)
+                working_at = now + _WORKING_EVERY
+            if not self._text or not interval or self._text == self._shown:
+                continue
+            show_at = min(show_at, now + min(1.0, interval))
+            if now >= show_at:
+                pause = await self._show()
+                if self._task is None:
+                    return
+                show_at = loop.time() + max(interval, pause)
+
+    async def _wait(self, seconds: float) -> None:
+        self._changed.clear()
+        if seconds <= 0:
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            pass
+
+    async def _show(self) -> float:
+        """Show the text so far; returns how many seconds the channel asked us to hold off."""
+        text = self._text
+        self._in_flight = True
+        try:
+            ref = await self._channel.preview(self._address, text, self.ref)
+            self._shown = text
+            if ref and ref != self.ref:
+                self.ref = ref
+                await self._first(ref)
+        except NotSent as error:
+            return error.retry_after or 5.0
+        except DeliveryError as error:
+            log.debug("preview to %s: %s", self._address, error)
+            return 30.0
+        except StorageError as error:
+            log.warning("the preview could not be recorded: %s", error)
+        finally:
+            self._in_flight = False
+        return 0.0

@@ -1,0 +1,37 @@
+"""Fits a conversation into a model's window: the oldest turns leave first, and whole. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from providers.tokens import estimate_tokens
+from providers.types import Message, ToolDef
+
+DEFAULT_WINDOW = 32_768
+"""Tokens assumed where nobody says how large a model's window is."""
+
+
+def fit(
+    system: Message,
+    history: Sequence[Sequence[Message]],
+    said: Sequence[Message],
+    *,
+    budget: int,
+) -> tuple[Message, ...]:
+    """System prompt, as many of the newest turns as `budget` tokens allow, and all of the current one."""
+    used = estimate_tokens([system, *said])
+    kept: list[Message] = []
+    for turn in reversed(history):
+        used += estimate_tokens(turn)
+        if used > budget:
+            break
+        kept[:0] = turn
+    return (system, *kept, *said)
+
+
+def prompt_budget(window: int | None, max_tokens: int, tools: Sequence[ToolDef]) -> int:
+    """Tokens for the prompt: the window less the room for an answer and what the tools' descriptions take."""
+    whole = window or DEFAULT_WINDOW
+    answer = min(max_tokens, whole // 4)
+    described = sum(len(str(tool.parameters)) + len(tool.description) + len(tool.name) for tool in tools) // 3
+    return max(whole - answer - described, whole // 4)

@@ -1,0 +1,143 @@
+"""Gives stored messages to turns: in order within a session, side by side across sessions, so many at once.
+
+A session with something to do has a lane and one task; an idle lane leaves. What is queued when a turn starts is
+joined into it, what arrives while it runs enters at its next step, and a turn that is busy or stuck holds up nobody
+but its own session. The rows in the database are the truth: a lane holds what a restart would find again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+
+from bot.storage.tables import Inbox, Turn
+from bot.supervisor import Supervisor
+
+log = logging.getLogger(__name__)
+
+_PARTS_SECONDS = 1.0
+"""How long the rest of a text that its sender's program split is waited for."""
+
+
+class Lane:
+    """One session's queue and the turn that runs in it."""
+
+    def __init__(self, session: str) -> None:
+        self.session = session
+        self.queue: deque[Inbox] = deque()
+        self.resume: Turn | None = None
+        """A turn that a restart found under way; the next turn continues it."""
+        self.running = False
+        self.stopped = False
+        self.closed = False
+        """Nothing new enters the running turn: its answer is being committed."""
+        self.arrived = asyncio.Event()
+        self._deadline: asyncio.Timeout | None = None
+
+    def take(self, *, resumed: int | None = None) -> list[Inbox]:
+        """Take what is queued for the turn about to run, or that may enter the one running.
+
+        Stops at a message that stands alone (`/new`). With `resumed`, only what already belongs to that turn.
+        """
+        taken: list[Inbox] = []
+        while self.queue and (resumed is None or self.queue[0].turn == resumed):
+            if stands_alone(self.queue[0]) and (taken or self.running):
+                break
+            taken.append(self.queue.popleft())
+            if stands_alone(taken[0]):
+                break
+        return taken
+
+    def limit(self, seconds: float) -> asyncio.Timeout:
+        """The scope of a turn: left by TimeoutError when its time is over or `stop` was called."""
+        self._deadline = asyncio.timeout(seconds)
+        return self._deadline
+
+    def stop(self) -> bool:
+        """End the running turn at once; false if none runs."""
+        if not self.running or self._deadline is None or self.closed:
+            return False
+        self.stopped = True
+        self._deadline.reschedule(asyncio.get_running_loop().time())
+        return True
+
+
+def stands_alone(row: Inbox) -> bool:
+    """Whether a message is a turn of its own rather than something to talk about."""
+    word = row.text.split(maxsplit=1)[0].lower() if row.text.strip() else ""
+    return word.partition("@")[0] == "/new"
+
+
+class Bus:
+    """`run_turn(lane)` answers what it takes from the lane; at most `limit` of them run at once."""
+
+    def __init__(self, run_turn: Callable[[Lane], Awaitable[None]], supervisor: Supervisor, *, limit: int) -> None:
+        self._run_turn = run_turn
+        self._supervisor = supervisor
+        self._slots = asyncio.Semaphore(limit)
+        self._lanes: dict[str, Lane] = {}
+        self._workers: dict[str, asyncio.Task[None]] = {}
+        self._closing = False
+
+    def put(self, rows: Iterable[Inbox], resume: Turn | None = None) -> None:
+        """Queue stored messages of any sessions, in order. `resume` is the turn that they belong to, if one does."""
+        for row in rows:
+            lane = self._lanes.get(row.session)
+            if lane is None:
+                lane = self._lanes[row.session] = Lane(row.session)
+            if resume is not None:
+                lane.resume = resume
+            lane.queue.append(row)
+            lane.arrived.set()
+            self._wake(lane)
+
+    def stop(self, session: str) -> bool:
+        """End the turn that runs in a session; false if none does."""
+        lane = self._lanes.get(session)
+        return lane is not None and lane.stop()
+
+    def busy(self, session: str) -> bool:
+        lane = self._lanes.get(session)
+        return lane is not None and lane.running
+
+    def depth(self) -> tuple[int, int]:
+        """(turns running, messages waiting in memory)."""
+        lanes = self._lanes.values()
+        return sum(lane.running for lane in lanes), sum(len(lane.queue) for lane in lanes)
+
+    async def drain(self, seconds: float) -> None:
+        """Start no further turn and give the running ones so long to end. What stays unanswered is in the inbox."""
+        self._closing = True
+        running = [self._workers[s] for s, lane in self._lanes.items() if lane.running and s in self._workers]
+        if running:
+            await asyncio.wait(running, timeout=seconds)
+
+    def _wake(self, lane: Lane) -> None:
+        if lane.session not in self._workers and not self._closing:
+            self._workers[lane.session] = self._supervisor.spawn(f"lane {lane.session}", self._work(lane))
+
+    async def _work(self, lane: Lane) -> None:
+        try:
+            while lane.queue and not self._closing:
+                await self._wait_for_parts(lane)
+                async with self._slots:
+                    if self._closing:
+                        return
+                    lane.running, lane.stopped, lane.closed = False, False, False
+                    await self._run_turn(lane)
+                    lane.running = False
+        finally:
+            del self._workers[lane.session]
+            if not lane.queue:
+                self._lanes.pop(lane.session, None)
+
+    async def _wait_for_parts(self, lane: Lane) -> None:
+        while lane.queue[-1].more_follows:
+            lane.arrived.clear()
+            try:
+                async with asyncio.timeout(_PARTS_SECONDS):
+                    await lane.arrived.wait()
+            except TimeoutError:
+                return

@@ -1,0 +1,92 @@
+"""What a message that begins with `/` does at once, whatever turn is running. One table feeds menus and help too.
+
+`/new` stands in the table for them; its session's own order decides when it takes effect, so the turn answers it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+
+from bot.gateway.bus import Bus
+from bot.storage import sessions
+from bot.storage.inbox import Effect
+from channels.base import Command
+from channels.types import Inbound
+from providers.client import ModelClient
+from providers.errors import UnknownName
+
+MENU = (
+    Command("help", "what I can do"),
+    Command("new", "start a new conversation"),
+    Command("stop", "stop the answer that is being made"),
+    Command("status", "what runs, what waits, which models answer"),
+    Command("model", "show or choose the model: /model NAME, /model auto"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a command says, and what it changes in the same transaction. An empty text says nothing."""
+
+    text: str
+    effect: Effect | None = None
+
+
+class Commands:
+    """`summary(session)` is the text of /status."""
+
+    def __init__(self, bus: Bus, models: ModelClient, summary: Callable[[str], Awaitable[str]]) -> None:
+        self._bus = bus
+        self._models = models
+        self._summary = summary
+
+    async def run(self, inbound: Inbound) -> Reply | None:
+        """The reply to a command; None where the text is none or is answered in its session's order."""
+        name, argument = parse(inbound.text)
+        session = str(inbound.address)
+        match name:
+            case "" | "new":
+                return None
+            case "start":
+                return Reply(f"Hello! Just write to me.\n\n{help_text()}")
+            case "help":
+                return Reply(help_text())
+            case "stop":
+                return Reply("" if self._bus.stop(session) else "Nothing is running.")
+            case "status":
+                return Reply(await self._summary(session))
+            case "model":
+                return self._model(session, argument)
+            case _:
+                return Reply(f"There is no command /{name}.\n\n{help_text()}")
+
+    def _model(self, session: str, wanted: str) -> Reply:
+        if not wanted:
+            known = "\n".join(f"- `{name}`" for name in self._models.names())
+            return Reply(f"`/model NAME` chooses one for this chat, `/model auto` leaves it to me.\n{known}".strip())
+        if wanted == "auto":
+            return Reply("I choose the model again.", partial(sessions.choose_model, key=session, model=""))
+        try:
+            resolution = self._models.resolve(wanted)
+        except UnknownName as error:
+            return Reply(f"{error}. `/model` lists what there is.")
+        return Reply(
+            f"From now on {resolution.routes[0]} answers in this chat, and nothing else; `/model auto` undoes that.",
+            partial(sessions.choose_model, key=session, model=wanted),
+        )
+
+
+def parse(text: str) -> tuple[str, str]:
+    """(command, argument), the command in lower case without its slash and the bot's name; ("", "") if it is none."""
+    if not text.startswith("/"):
+        return "", ""
+    word, _, argument = text[1:].partition(" ")
+    name = word.partition("@")[0].strip().lower()
+    # "/etc/hosts" or "/ " is talk, not a command.
+    return (name, argument.strip()) if name.isalnum() else ("", "")
+
+
+def help_text() -> str:
+    return "\n".join(f"/{command.name}: {command.help}" for command in MENU)

@@ -1,0 +1,173 @@
+"""Delivers rows: in order within a session, independent across sessions, each piece repeated until its fate is known.
+
+A row is claimed on disk before its send begins, and one commit settles it and claims the next. The row that a turn's
+own transaction claims (see `claim`) needs no commit of its own before it goes out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from bot.errors import StorageError
+from bot.storage import outbox as rows
+from bot.storage.database import Database
+from bot.storage.outbox import Settled
+from bot.storage.tables import Outbox as Row
+from bot.storage.tables import OutboxState
+from bot.supervisor import Supervisor, backoff
+from channels.base import Channel
+from channels.errors import NotSent, Refused, Unknown
+from channels.types import Address, Outbound
+
+log = logging.getLogger(__name__)
+
+_LONGEST_WAIT = 300.0
+"""Seconds between two tries of the same row, unless the channel's server asks for more."""
+_REPEAT_MARK = "🔁 (maybe sent twice) "
+
+
+@dataclass(slots=True)
+class _Lane:
+    rows: deque[Row] = field(default_factory=deque)
+    claimed: bool = False
+    """Reserved by a transaction under way, or delivering."""
+    nudge: asyncio.Event = field(default_factory=asyncio.Event)
+    waits: Iterator[float] = field(default_factory=lambda: backoff(1.0, _LONGEST_WAIT))
+
+
+class Outbox:
+    def __init__(
+        self,
+        database: Database,
+        channels: Mapping[str, Channel],
+        supervisor: Supervisor,
+        clock: Callable[[], float],
+    ) -> None:
+        self._database = database
+        self._channels = channels
+        self._supervisor = supervisor
+        self._clock = clock
+        self._lanes: dict[str, _Lane] = {}
+
+    def claim(self, session: str, new: Sequence[Row]) -> None:
+        """Mark the first of these uncommitted rows as being sent, if nothing of its session is ahead of it.
+
+        Call it right before the transaction that stores them, then `put`, or `release` if that failed.
+        """
+        if new and session not in self._lanes:
+            self._lanes[session] = _Lane(claimed=True)
+            new[0].state = OutboxState.SENDING
+
+    def release(self, session: str, new: Sequence[Row]) -> None:
+        """Take a claim back: its transaction failed."""
+        if new and new[0].state == OutboxState.SENDING:
+            new[0].state = OutboxState.QUEUED
+            self._start(session, self._lanes[session])
+
+    def put(self, new: Sequence[Row]) -> None:
+        """Deliver stored rows; where the first was claimed, all are of its session."""
+        if new and new[0].state == OutboxState.SENDING:
+            lane = self._lanes[new[0].session]
+            lane.rows.extendleft(reversed(new))
+            self._start(new[0].session, lane)
+            return
+        for row in new:
+            lane = self._lanes.setdefault(row.session, _Lane())
+            lane.rows.append(row)
+            if not lane.claimed:
+                lane.claimed = True
+                self._start(row.session, lane)
+
+    def nudge(self, channel: str) -> None:
+        """Try a channel's waiting rows now: it just came back."""
+        for session, lane in self._lanes.items():
+            if session.startswith(f"{channel}:"):
+                lane.nudge.set()
+
+    def depth(self) -> int:
+        return sum(len(lane.rows) for lane in self._lanes.values())
+
+    async def flush(self, seconds: float) -> None:
+        """Let what is under way go out, for so long; what is left then is in its rows."""
+        try:
+            async with asyncio.timeout(seconds):
+                while any(lane.rows and not lane.rows[0].error for lane in self._lanes.values()):
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            log.warning("stopping with %d messages undelivered; the next start sends them", self.depth())
+
+    def _start(self, session: str, lane: _Lane) -> None:
+        self._supervisor.spawn(f"outbox {session}", self._deliver(session, lane))
+
+    async def _deliver(self, session: str, lane: _Lane) -> None:
+        """Send a lane's rows one after the other, then leave."""
+        claimed = lane.rows[0] if lane.rows and lane.rows[0].state == OutboxState.SENDING else None
+        while lane.rows:
+            row = lane.rows[0]
+            wait = row.not_before - self._clock()
+            if wait > 0:
+                await self._sleep(lane, wait)
+                claimed = None
+            if claimed is not row:
+                await self._settle(None, row)
+            settled = await self._send(row, lane)
+            if settled.state != OutboxState.QUEUED:
+                lane.rows.popleft()
+                lane.waits = backoff(1.0, _LONGEST_WAIT)
+            claimed = lane.rows[0] if lane.rows and lane.rows[0].not_before <= self._clock() else None
+            await self._settle(settled, claimed)
+        del self._lanes[session]
+
+    async def _send(self, row: Row, lane: _Lane) -> Settled:
+        assert row.id is not None  # noqa: S101 -- stored rows only
+        channel = self._channels[row.channel]
+        mark = _REPEAT_MARK if row.doubtful and not row.edits else ""
+        out = Outbound(
+            row.id, Address(row.channel, row.chat, row.thread), mark + row.text, row.edits, row.reply_to
+        )
+        try:
+            receipt = await channel.send(out)
+        except NotSent as error:
+            wait = error.retry_after if error.retry_after is not None else next(lane.waits)
+            return self._again(row, error.detail, wait)
+        except Unknown as error:
+            row.doubtful += 1
+            return self._again(row, error.detail, next(lane.waits))
+        except Refused as error:
+            log.warning("outbox %s to %s was refused: %s", row.id, row.session, error.detail)
+            return Settled(row.id, OutboxState.REFUSED, error=error.detail, doubtful=row.doubtful)
+        return Settled(
+            row.id, OutboxState.SENT, receipt=receipt.ref or "-", at=self._clock(), doubtful=row.doubtful
+        )
+
+    def _again(self, row: Row, detail: str, wait: float) -> Settled:
+        assert row.id is not None  # noqa: S101 -- stored rows only
+        if not row.error:
+            log.warning("outbox %s to %s was not delivered and will be tried again: %s", row.id, row.session, detail)
+        row.error, row.not_before = detail, self._clock() + wait
+        return Settled(row.id, OutboxState.QUEUED, error=detail, not_before=row.not_before, doubtful=row.doubtful)
+
+    async def _settle(self, settled: Settled | None, upcoming: Row | None) -> None:
+        """Commit, however long the disk refuses: what is delivered must not be forgotten."""
+        claim = upcoming.id if upcoming is not None else None
+        waits = backoff(1.0, 30.0)
+        while True:
+            try:
+                await self._database.write(partial(rows.settle, done=settled, claim=claim))
+                return
+            except StorageError as error:
+                log.error("the outbox can't be written, trying again: %s", error)
+                await asyncio.sleep(next(waits))
+
+    async def _sleep(self, lane: _Lane, seconds: float) -> None:
+        lane.nudge.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await lane.nudge.wait()
+        except TimeoutError:
+            pass

@@ -1,0 +1,114 @@
+"""Who is who. Identities come from the configuration and from pairing; only stable ids count, never names."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from bot.errors import BotError
+from bot.storage import people as rows
+from bot.storage.database import Database
+from bot.storage.tables import Outbox, Pairing, Role
+from channels.types import Inbound
+
+OWNER = "owner"
+"""The name of the person who runs this, where the configuration names nobody as owner."""
+_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+_CODE_SECONDS = 3600.0
+_MOST_CODES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    name: str
+    role: Role
+
+
+class People:
+    """The directory in memory; the database holds what pairing added."""
+
+    def __init__(
+        self, database: Database, configured: Mapping[tuple[str, str], Person], clock: Callable[[], float]
+    ) -> None:
+        self._database = database
+        self._configured = dict(configured)
+        self._known = dict(configured)
+        self.clock = clock
+
+    async def load(self) -> None:
+        for identity, person in await self._database.read(rows.identities):
+            self._known.setdefault((identity.channel, identity.sender), Person(person.name, person.role))
+
+    @property
+    def owner(self) -> Person:
+        """Who the user at the terminal is."""
+        named = [person for person in self._configured.values() if person.role == Role.OWNER]
+        return named[0] if named else Person(OWNER, Role.OWNER)
+
+    def identify(self, channel: str, sender: str) -> Person | None:
+        return self._known.get((channel, sender))
+
+    async def offer_code(self, inbound: Inbound) -> list[Outbox]:
+        """Store a code for a stranger with the message that shows it; nothing if he has one or too many are pending."""
+        now = self.clock()
+        code = "".join(secrets.choice(_ALPHABET) for _ in range(8))
+        pairing = Pairing(
+            code=code,
+            channel=inbound.address.channel,
+            sender=inbound.sender.id,
+            sender_name=inbound.sender.name[:80],
+            session=str(inbound.address),
+            created_at=now,
+            expires_at=now + _CODE_SECONDS,
+        )
+        text = (
+            "I only talk to people I know. If you belong here, ask my owner to run this within the hour:\n"
+            f"`nanobot pair approve {code}`"
+        )
+        reply = outgoing(inbound, text, now)
+        return await self._database.write(partial(rows.offer, pairing=pairing, replies=[reply], most=_MOST_CODES))
+
+    async def pending(self) -> list[Pairing]:
+        return await self._database.read(partial(rows.pairings, now=self.clock()))
+
+    async def approve(self, code: str, name: str = "") -> tuple[Pairing, Person]:
+        """Let the holder of a code in: as `name`, else as the owner if no channel knows one yet, else as a new user.
+
+        Raises BotError if there is no such code.
+        """
+        wanted = code.strip().upper()
+        found = next((p for p in await self.pending() if p.code == wanted), None)
+        if found is None:
+            raise BotError(f"no pairing code {wanted}; codes last an hour, `nanobot pair list` shows those pending")
+        person = self._person_for(found, name)
+        await self._database.write(
+            partial(rows.link, pairing=found, person=person.name, role=person.role, now=self.clock())
+        )
+        self._known[(found.channel, found.sender)] = person
+        return found, person
+
+    async def refuse(self, code: str) -> None:
+        if not await self._database.write(partial(rows.drop, code=code.strip().upper())):
+            raise BotError(f"no pairing code {code.strip().upper()}")
+
+    def _person_for(self, pairing: Pairing, name: str) -> Person:
+        people = {person.name: person for person in self._known.values()}
+        if name:
+            return people.get(name) or (self.owner if name == self.owner.name else Person(name, Role.USER))
+        if not any(person.role == Role.OWNER for person in people.values()):
+            return self.owner
+        base = re.sub(r"[^a-z0-9]+", "-", pairing.sender_name.lower()).strip("-") or pairing.channel
+        taken = set(people) | {self.owner.name}
+        names = (base if n == 1 else f"{base}-{n}" for n in range(1, len(taken) + 2))
+        return Person(next(n for n in names if n not in taken), Role.USER)
+
+
+def outgoing(inbound: Inbound, text: str, now: float) -> Outbox:
+    """A reply to a message, outside any turn."""
+    at = inbound.address
+    return Outbox(
+        session=str(at), channel=at.channel, chat=at.chat, thread=at.thread, kind="reply", text=text, created_at=now
+    )

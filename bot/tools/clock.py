@@ -1,0 +1,42 @@
+"""The time of day, which no model knows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, Field
+
+from bot.toolbox import ToolContext, ToolError, ToolFunction, ToolSpec
+
+
+class ClockArguments(BaseModel):
+    timezone: str = Field(default="", description="IANA name such as Europe/Rome; empty: the server's own zone")
+
+
+async def tell_time(context: ToolContext, arguments: ClockArguments) -> str:
+    now = datetime.fromtimestamp(context.clock(), UTC)
+    if not arguments.timezone:
+        local = now.astimezone()
+    else:
+        try:
+            local = now.astimezone(ZoneInfo(arguments.timezone))
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ToolError(
+                f"Unknown time zone {arguments.timezone!r}; use an IANA name such as Europe/Rome."
+            ) from None
+    return local.strftime("%A %d %B %Y, %H:%M:%S, UTC%z (%Z)")
+
+
+SPEC = ToolSpec(
+    name="clock",
+    functions=(
+        ToolFunction(
+            name="clock",
+            description="Tells the current date and time.",
+            arguments=ClockArguments,
+            run=tell_time,
+            timeout=5.0,
+        ),
+    ),
+)

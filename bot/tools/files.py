@@ -1,0 +1,271 @@
+"""Files of the workspace: read, write, edit, list, search. Nothing outside it, by no path trick.
+
+Every path is opened step by step below the workspace's own descriptor without following links, so that what is
+checked is what is opened: `..`, absolute paths, links and their swapping in between all end in a refusal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import PurePosixPath
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from bot.toolbox import ToolContext, ToolError, ToolFunction, ToolSpec
+
+_MAX_BYTES = 2_000_000
+_MAX_HITS = 200
+_READ_ONLY_DIRS = ("agents", "skills", "memory")
+_READ_ONLY_FILES = ("PERSONA.md",)
+
+
+class ReadArguments(BaseModel):
+    path: str = Field(description="file in the workspace, e.g. notes/today.md")
+    first_line: int = Field(default=1, ge=1, description="line to start from")
+    lines: int = Field(default=2000, ge=1, le=10_000, description="how many lines at most")
+
+
+class WriteArguments(BaseModel):
+    path: str = Field(description="file in the workspace; folders are made as needed")
+    text: str = Field(description="the file's whole new content")
+
+
+class EditArguments(BaseModel):
+    path: str = Field(description="file in the workspace")
+    old: str = Field(min_length=1, description="text to replace; must occur exactly once")
+    new: str = Field(description="what stands there instead")
+
+
+class ListArguments(BaseModel):
+    path: str = Field(default=".", description="folder in the workspace")
+
+
+class SearchArguments(BaseModel):
+    text: str = Field(min_length=1, description="text to find, upper and lower case alike")
+    path: str = Field(default=".", description="folder in the workspace to search in")
+
+
+async def read(context: ToolContext, arguments: ReadArguments) -> str:
+    def run() -> str:
+        with _opened(context, arguments.path, os.O_RDONLY) as fd:
+            text = _read_text(fd, arguments.path)
+        lines = text.splitlines(keepends=True)
+        start = arguments.first_line - 1
+        shown = lines[start : start + arguments.lines]
+        rest = len(lines) - start - len(shown)
+        note = f"\n[{rest} more lines; go on with first_line={start + len(shown) + 1}]" if rest > 0 else ""
+        return "".join(shown) + note or "(the file is empty)"
+
+    return await asyncio.to_thread(run)
+
+
+async def write(context: ToolContext, arguments: WriteArguments) -> str:
+    def run() -> str:
+        _refuse_read_only(arguments.path)
+        _replace(context, arguments.path, arguments.text)
+        return f"Wrote {len(arguments.text)} characters to {arguments.path}."
+
+    return await asyncio.to_thread(run)
+
+
+async def edit(context: ToolContext, arguments: EditArguments) -> str:
+    def run() -> str:
+        _refuse_read_only(arguments.path)
+        with _opened(context, arguments.path, os.O_RDONLY) as fd:
+            text = _read_text(fd, arguments.path)
+        found = text.count(arguments.old)
+        if found != 1:
+            raise ToolError(f"The text to replace occurs {found} times in {arguments.path}; it must occur once.")
+        _replace(context, arguments.path, text.replace(arguments.old, arguments.new))
+        return f"Changed {arguments.path}."
+
+    return await asyncio.to_thread(run)
+
+
+async def list_folder(context: ToolContext, arguments: ListArguments) -> str:
+    def run() -> str:
+        with _opened(context, arguments.path, os.O_RDONLY | os.O_DIRECTORY) as fd:
+            entries = sorted(os.listdir(fd))
+            lines = [_describe(fd, entry) for entry in entries]
+        return "\n".join(lines) or "(empty)"
+
+    return await asyncio.to_thread(run)
+
+
+async def search(context: ToolContext, arguments: SearchArguments) -> str:
+    def run() -> str:
+        hits: list[str] = []
+        with _opened(context, arguments.path, os.O_RDONLY | os.O_DIRECTORY) as top:
+            for name, fd in _walk(top, PurePosixPath(arguments.path)):
+                hits += _hits(fd, name, arguments.text.casefold(), _MAX_HITS - len(hits))
+                if len(hits) >= _MAX_HITS:
+                    return "\n".join([*hits, f"[stopped at {_MAX_HITS} lines; search for something rarer]"])
+        return "\n".join(hits) or f"{arguments.text!r} was not found."
+
+    return await asyncio.to_thread(run)
+
+
+def _parts(path: str) -> list[str]:
+    """The names on the way to a path, refused where they lead out of the workspace by their look."""
+    pure = PurePosixPath(path)
+    if pure.is_absolute() or ".." in pure.parts or "\0" in path:
+        raise ToolError(f"{path!r} is outside the workspace; use a path relative to it, without '..'.")
+    return [part for part in pure.parts if part != "."]
+
+
+def _refuse_read_only(path: str) -> None:
+    parts = [part.casefold() for part in _parts(path)]
+    if parts and (parts[0] in _READ_ONLY_DIRS or (len(parts) == 1 and parts[0].upper() in _upper(_READ_ONLY_FILES))):
+        raise ToolError(f"{path} can only be read here; its owner edits it.")
+
+
+def _upper(names: tuple[str, ...]) -> set[str]:
+    return {name.upper() for name in names}
+
+
+@contextmanager
+def _folder(context: ToolContext, parts: list[str], *, make: bool = False) -> Iterator[int]:
+    """A descriptor of the folder at `parts`, reached without following any link."""
+    fd = os.open(context.workspace, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for part in parts:
+            if make:
+                try:
+                    os.mkdir(part, dir_fd=fd)
+                except FileExistsError:
+                    pass
+            below = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=fd)
+            os.close(fd)
+            fd = below
+        yield fd
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def _opened(context: ToolContext, path: str, flags: int) -> Iterator[int]:
+    """A descriptor of what is at `path`: a folder or a regular file with one name, never a link, pipe or device."""
+    parts = _parts(path)
+    with _plainly(path), _folder(context, parts[:-1]) as folder:
+        # O_NONBLOCK: opening a pipe that nobody writes to must not hang.
+        fd = os.open(parts[-1] if parts else ".", flags | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+        try:
+            about = os.fstat(fd)
+            if not stat.S_ISDIR(about.st_mode) and (not stat.S_ISREG(about.st_mode) or about.st_nlink > 1):
+                raise ToolError(f"{path} is not an ordinary file.")
+            if stat.S_ISDIR(about.st_mode) and not flags & os.O_DIRECTORY:
+                raise ToolError(f"{path} is a folder; use files_list.")
+            yield fd
+        finally:
+            os.close(fd)
+
+
+@contextmanager
+def _plainly(path: str) -> Iterator[None]:
+    """Say an operating system's refusal in words that help a model go on."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise ToolError(f"{path} does not exist; files_list shows what does.") from None
+    except NotADirectoryError:
+        raise ToolError(f"{path}: a part of the path is not a folder (links are not followed).") from None
+    except OSError as error:
+        raise ToolError(f"{path} can't be opened: {error.strerror}.") from None
+
+
+def _replace(context: ToolContext, path: str, text: str) -> None:
+    """Write a file whole or not at all: a crash leaves the old content or the new, never half of it."""
+    data = text.encode()
+    if len(data) > _MAX_BYTES:
+        raise ToolError(f"The text has {len(data)} bytes; at most {_MAX_BYTES} can be written.")
+    parts = _parts(path)
+    if not parts:
+        raise ToolError("Name a file, not the workspace itself.")
+    with _plainly(path), _folder(context, parts[:-1], make=True) as folder:
+        name = parts[-1]
+        _refuse_odd_target(folder, name, path)
+        draft = f".{name}.{os.getpid()}.part"
+        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600, dir_fd=folder)
+        try:
+            with os.fdopen(fd, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
+        except OSError:
+            os.unlink(draft, dir_fd=folder)
+            raise
+
+
+def _refuse_odd_target(folder: int, name: str, path: str) -> None:
+    try:
+        about = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(about.st_mode):
+        raise ToolError(f"{path} is not an ordinary file.")
+
+
+def _read_text(fd: int, path: str) -> str:
+    if os.fstat(fd).st_size > _MAX_BYTES:
+        raise ToolError(f"{path} is larger than {_MAX_BYTES} bytes; it can't be read whole.")
+    with os.fdopen(os.dup(fd), "rb") as file:
+        data = file.read(_MAX_BYTES)
+    if b"\0" in data[:4096]:
+        raise ToolError(f"{path} is not a text file.")
+    return data.decode("utf-8", errors="replace")
+
+
+def _describe(folder: int, name: str) -> str:
+    about = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    if stat.S_ISDIR(about.st_mode):
+        return f"{name}/"
+    return f"{name}  {about.st_size} bytes" if stat.S_ISREG(about.st_mode) else f"{name}  (not a file)"
+
+
+def _walk(folder: int, at: PurePosixPath) -> Iterator[tuple[str, int]]:
+    """Every regular file below a folder as (path, open descriptor), hidden ones left out, links not followed."""
+    for name in sorted(os.listdir(folder)):
+        if name.startswith("."):
+            continue
+        about = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        if not (stat.S_ISDIR(about.st_mode) or (stat.S_ISREG(about.st_mode) and about.st_nlink == 1)):
+            continue
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=folder)
+        try:
+            if stat.S_ISDIR(about.st_mode):
+                yield from _walk(fd, at / name)
+            elif about.st_size <= _MAX_BYTES:
+                yield str(at / name), fd
+        finally:
+            os.close(fd)
+
+
+def _hits(fd: int, name: str, wanted: str, most: int) -> list[str]:
+    try:
+        text = _read_text(fd, name)
+    except ToolError:
+        return []
+    lines = enumerate(text.splitlines(), 1)
+    return [f"{name}:{number}: {line.strip()[:200]}" for number, line in lines if wanted in line.casefold()][:most]
+
+
+def _function(name: str, description: str, arguments: type[BaseModel], run: Callable[..., Any]) -> ToolFunction:
+    return ToolFunction(name, description, arguments, run, pure=name in {"files_read", "files_list", "files_search"})
+
+
+SPEC = ToolSpec(
+    name="files",
+    functions=(
+        _function("files_read", "Reads a text file of the workspace.", ReadArguments, read),
+        _function("files_write", "Writes a text file in the workspace, replacing what was there.", WriteArguments, write),
+        _function("files_edit", "Replaces one piece of text in a file.", EditArguments, edit),
+        _function("files_list", "Lists a folder of the workspace.", ListArguments, list_folder),
+        _function("files_search", "Finds lines that contain a text in the workspace's files.", SearchArguments, search),
+    ),
+)
