@@ -33,7 +33,7 @@ class Inbound:
 
     `key` is unique within the channel and the same when the same message is delivered again. `addressed` says that
     it is meant for the bot (always so in a private chat). `more_follows` says that the sender's program split a long
-    text, so that the rest is on its way. `at` is in UTC.
+    text, so that the rest is on its way. `ref` is the message's reference, for replies to it. `at` is in UTC.
     """
 
     key: str
@@ -44,7 +44,7 @@ class Inbound:
     private: bool = True
     addressed: bool = True
     more_follows: bool = False
-    reply_to: str = ""
+    ref: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,8 @@ class Outbound:
     """One piece to deliver, in Markdown, within the channel's limit.
 
     `id` is the outbox row's, for channels with an idempotency key of their own. `edits` is the reference of an
-    earlier preview that this text replaces; `reply_to` the reference of the message it answers.
+    earlier preview that this text replaces; `reply_to` the reference of the message it answers; `kind` is answer, notice
+    or reply (of a command).
     """
 
     id: int
@@ -60,6 +61,7 @@ class Outbound:
     text: str
     edits: str = ""
     reply_to: str = ""
+    kind: str = "answer"
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ class Preview:
         self._shown = ""
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._in_flight = False
 
     def start(self, supervisor: Supervisor) -> None:
         self._task = supervisor.spawn(f"preview {self._address}", self._run())
@@ -54,8 +55,6 @@ class Preview:
             task.cancel()
         await asyncio.wait([task], timeout=_CLOSE_SECONDS)
         task.cancel()
-
-    _in_flight = False
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()

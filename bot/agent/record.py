@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from bot.errors import StorageError
 from bot.storage import sessions, turns
 from bot.storage.database import Database, Transaction
 from bot.storage.tables import Inbox, Outbox, Session, Turn
@@ -30,12 +29,15 @@ class _Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a turn ended, for its row: the outcome's name, who answered, every call's attempts, the notices shown."""
+    """How a turn ended, for its row: the outcome's name, who answered, every call's attempts, the notices shown.
+
+    `forget` says that the conversation up to here leaves the context."""
 
     outcome: str
     route: str
     paths: Sequence[Sequence[Attempt]]
     shown: Mapping[str, Any]
+    forget: bool = False
 
 
 class Record:
@@ -67,7 +69,7 @@ class Record:
             history = turns.history(s, session, row.history_after, _HISTORY_ROWS)
             return _Loaded(row, history, turns.shown(s, session), steps)
 
-        loaded = await database.read(load)
+        loaded = await database.insist(load)
         turn = resume or Turn(session=session, person="", started_at=clock())
         record = cls(database, loaded, turn, clock)
         for call in _unanswered(record.said):
@@ -108,14 +110,16 @@ class Record:
 
     async def save(self) -> None:
         """Make every step so far durable."""
-        await self._write(partial(turns.record, turn=self.turn, step=self._step()))
+        step = self._step()
+        await self._write(partial(turns.record, turn=self.turn, step=step), step)
 
     async def save_preview(self, ref: str) -> None:
         """Make durable what the channel shows of the unfinished answer."""
-        await self._write(partial(turns.record_preview, turn=self.turn, step=self._step(), ref=ref))
+        step = self._step()
+        await self._write(partial(turns.record_preview, turn=self.turn, step=step, ref=ref), step)
 
     async def finish(self, outbox: list[Outbox], result: Result) -> None:
-        """Commit answer, transcript, outbox rows and "done" together. Raises StorageError; then nothing changed."""
+        """Commit answer, transcript, outbox rows and "done" together."""
         ending = Ending(
             step=self._step(),
             outbox=outbox,
@@ -124,25 +128,30 @@ class Record:
             path=[asdict(attempt) for path in result.paths for attempt in path],
             ended_at=self._clock(),
             shown=dict(result.shown),
+            forget=result.forget,
             resolved=[row.id for row in self.rows if row.id is not None],
         )
-        await self._write(partial(turns.finish, turn=self.turn, ending=ending), outbox)
+        await self._write(partial(turns.finish, turn=self.turn, ending=ending), ending.step, outbox)
 
     def _step(self) -> Step:
         return Step(list(self._unsaved), list(self._unlinked))
 
-    async def _write(self, transaction: Callable[[Transaction], Turn], outbox: Sequence[Outbox] = ()) -> None:
+    async def _write(
+        self, transaction: Callable[[Transaction], Turn], step: Step, outbox: Sequence[Outbox] = ()
+    ) -> None:
         stored = self.turn.id
-        try:
-            await self._database.write(transaction)
-        except StorageError:
-            # What was undone must look new again, so that the next try inserts it.
+
+        def undo() -> None:
+            # What was rolled back must look new again, so that the next try inserts it.
             self.turn.id = stored
-            for row in (*self._unsaved, *outbox):
+            for row in (*step.messages, *outbox):
                 row.id = None
-            raise
-        self._unsaved.clear()
-        self._unlinked.clear()
+
+        await self._database.insist(transaction, undo)
+        # More may have been added while this was being written: a preview is recorded beside the turn's own steps.
+        written = {id(row) for row in step.messages}
+        self._unsaved = [row for row in self._unsaved if id(row) not in written]
+        self._unlinked = [row for row in self._unlinked if row not in step.inbox]
 
     def _text(self, row: Inbox) -> str:
         return row.text if self.session.private else f"{row.sender_name or row.person}: {row.text}"

@@ -37,17 +37,13 @@ class Lane:
         self._deadline: asyncio.Timeout | None = None
 
     def take(self, *, resumed: int | None = None) -> list[Inbox]:
-        """Take what is queued for the turn about to run, or that may enter the one running.
+        """Take what is queued and may enter a turn: up to a message that stands alone (`/new`).
 
-        Stops at a message that stands alone (`/new`). With `resumed`, only what already belongs to that turn.
+        With `resumed`, only what belonged to that turn before the restart.
         """
         taken: list[Inbox] = []
-        while self.queue and (resumed is None or self.queue[0].turn == resumed):
-            if stands_alone(self.queue[0]) and (taken or self.running):
-                break
+        while self.queue and (resumed is None or self.queue[0].turn == resumed) and not stands_alone(self.queue[0]):
             taken.append(self.queue.popleft())
-            if stands_alone(taken[0]):
-                break
         return taken
 
     def limit(self, seconds: float) -> asyncio.Timeout:
@@ -57,11 +53,16 @@ class Lane:
 
     def stop(self) -> bool:
         """End the running turn at once; false if none runs."""
-        if not self.running or self._deadline is None or self.closed:
+        if not self.running or self.closed:
             return False
         self.stopped = True
-        self._deadline.reschedule(asyncio.get_running_loop().time())
+        if self._deadline is not None and not self._deadline.expired():
+            self._deadline.reschedule(asyncio.get_running_loop().time())
         return True
+
+    def begin(self) -> None:
+        """A turn starts."""
+        self.running, self.stopped, self.closed, self._deadline = True, False, False, None
 
 
 def stands_alone(row: Inbox) -> bool:
@@ -125,7 +126,7 @@ class Bus:
                 async with self._slots:
                     if self._closing:
                         return
-                    lane.running, lane.stopped, lane.closed = False, False, False
+                    lane.begin()
                     await self._run_turn(lane)
                     lane.running = False
         finally:

@@ -66,7 +66,7 @@ def _row(inbound: Inbound, person: Person, now: float) -> Inbox:
         person=person.name,
         sender_name=inbound.sender.name,
         text=inbound.text,
-        reply_to=inbound.reply_to,
+        ref=inbound.ref,
         more_follows=inbound.more_follows,
         sent_at=inbound.at.timestamp(),
         received_at=now,

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from bot.errors import StorageError
 from bot.storage import outbox as rows
 from bot.storage.database import Database
 from bot.storage.outbox import Settled
@@ -57,17 +56,11 @@ class Outbox:
     def claim(self, session: str, new: Sequence[Row]) -> None:
         """Mark the first of these uncommitted rows as being sent, if nothing of its session is ahead of it.
 
-        Call it right before the transaction that stores them, then `put`, or `release` if that failed.
+        Call it right before the transaction that stores them, and `put` once it is committed.
         """
         if new and session not in self._lanes:
             self._lanes[session] = _Lane(claimed=True)
             new[0].state = OutboxState.SENDING
-
-    def release(self, session: str, new: Sequence[Row]) -> None:
-        """Take a claim back: its transaction failed."""
-        if new and new[0].state == OutboxState.SENDING:
-            new[0].state = OutboxState.QUEUED
-            self._start(session, self._lanes[session])
 
     def put(self, new: Sequence[Row]) -> None:
         """Deliver stored rows; where the first was claimed, all are of its session."""
@@ -128,7 +121,7 @@ class Outbox:
         channel = self._channels[row.channel]
         mark = _REPEAT_MARK if row.doubtful and not row.edits else ""
         out = Outbound(
-            row.id, Address(row.channel, row.chat, row.thread), mark + row.text, row.edits, row.reply_to
+            row.id, Address(row.channel, row.chat, row.thread), mark + row.text, row.edits, row.reply_to, row.kind
         )
         try:
             receipt = await channel.send(out)
@@ -153,16 +146,9 @@ class Outbox:
         return Settled(row.id, OutboxState.QUEUED, error=detail, not_before=row.not_before, doubtful=row.doubtful)
 
     async def _settle(self, settled: Settled | None, upcoming: Row | None) -> None:
-        """Commit, however long the disk refuses: what is delivered must not be forgotten."""
+        """Commit, however long the disk refuses: what was delivered must not be forgotten."""
         claim = upcoming.id if upcoming is not None else None
-        waits = backoff(1.0, 30.0)
-        while True:
-            try:
-                await self._database.write(partial(rows.settle, done=settled, claim=claim))
-                return
-            except StorageError as error:
-                log.error("the outbox can't be written, trying again: %s", error)
-                await asyncio.sleep(next(waits))
+        await self._database.insist(partial(rows.settle, done=settled, claim=claim))
 
     async def _sleep(self, lane: _Lane, seconds: float) -> None:
         lane.nudge.clear()

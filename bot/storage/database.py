@@ -11,6 +11,7 @@ can't be left open by a cancelled task, and costs one hop between threads instea
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from sqlmodel import Session
 from bot.errors import StorageError
 from bot.storage import schema
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 Transaction = Session
 """What a transaction's function is given."""
@@ -69,6 +71,18 @@ class Database:
     async def write(self, run: Callable[[Session], T]) -> T:
         """Run a transaction; returns when it is durable. Raises what `run` raises (undone), or StorageError."""
         return await self._submit(run, writes=True)
+
+    async def insist(self, run: Callable[[Session], T], undo: Callable[[], None] = lambda: None) -> T:
+        """As `write`, but tried again however long the disk refuses; `undo` runs before each next try."""
+        wait = 1.0
+        while True:
+            try:
+                return await self.write(run)
+            except StorageError as error:
+                log.error("the database can't be written, trying again: %s", error)
+                undo()
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, 30.0)
 
     async def read(self, run: Callable[[Session], T]) -> T:
         """Run a function that only reads. It sees every write submitted before it."""

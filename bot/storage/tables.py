@@ -102,7 +102,7 @@ class Inbox(SQLModel, table=True):
     person: str
     sender_name: str = ""
     text: str
-    reply_to: str = ""
+    ref: str = ""
     more_follows: bool = False
     sent_at: float
     received_at: float

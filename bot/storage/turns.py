@@ -9,6 +9,7 @@ from typing import Any
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
+from bot.storage import sessions
 from bot.storage.tables import Inbox, InboxState, Message, NoticeState, Outbox, Turn, TurnState
 
 
@@ -33,6 +34,8 @@ class Ending:
     shown: dict[str, Any]
     resolved: list[int] = field(default_factory=list)
     """Inbox ids that this answer settles."""
+    forget: bool = False
+    """Whether the conversation up to here leaves the context."""
 
 
 def record(s: Db, turn: Turn, step: Step) -> Turn:
@@ -70,6 +73,8 @@ def finish(s: Db, turn: Turn, ending: Ending) -> Turn:
     if ending.shown != shown(s, turn.session):
         _show(s, turn.session, ending.shown, ending.ended_at)
     s.flush()
+    if ending.forget:
+        sessions.forget_history(s, turn.session)
     return row
 
 

@@ -100,7 +100,7 @@ def upgrade() -> None:
         sa.Column("person", sa.String(), nullable=False),
         sa.Column("sender_name", sa.String(), nullable=False),
         sa.Column("text", sa.String(), nullable=False),
-        sa.Column("reply_to", sa.String(), nullable=False),
+        sa.Column("ref", sa.String(), nullable=False),
         sa.Column("more_follows", sa.Boolean(), nullable=False),
         sa.Column("sent_at", sa.Float(), nullable=False),
         sa.Column("received_at", sa.Float(), nullable=False),

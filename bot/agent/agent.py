@@ -1,0 +1,132 @@
+"""From a lane to a committed answer: begins or resumes a turn, runs it within its limits, and ends it durably."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from bot.agent.outcomes import Answered, Failed, NoModelLeft, Outcome, OutOfTime, Stopped, say
+from bot.agent.preview import Preview
+from bot.agent.record import INTERRUPTED, Record, Result
+from bot.agent.turn import Turn
+from bot.core import Core
+from bot.gateway import notices
+from bot.gateway.bus import Lane, stands_alone
+from bot.gateway.outbox import Outbox
+from bot.onboarding import STARTER_NOTE
+from bot.storage.sessions import address_of
+from bot.storage.tables import Outbox as OutboxRow
+from bot.supervisor import Supervisor
+from channels.base import Channel
+from providers.types import Message
+
+log = logging.getLogger(__name__)
+
+_MOST_ATTEMPTS = 3
+"""A message that was under way at so many restarts is not run again: it may be what ends us."""
+
+
+class Agent:
+    """Answers what the bus hands it. `core` may be exchanged between turns."""
+
+    def __init__(
+        self, core: Core, outbox: Outbox, channels: Mapping[str, Channel], supervisor: Supervisor
+    ) -> None:
+        self.core = core
+        self._outbox = outbox
+        self._channels = channels
+        self._supervisor = supervisor
+
+    async def run_turn(self, lane: Lane) -> None:
+        """Answer what is queued in the lane. Whatever goes wrong, each message gets one committed answer."""
+        core, resume = self.core, lane.resume
+        record = await Record.begin(core.database, lane.session, resume, core.clock)
+        lane.resume = None
+        if resume is not None:
+            record.enter(lane.take(resumed=resume.id), recorded=True)
+        elif stands_alone(lane.queue[0]):
+            record.enter([lane.queue.popleft()], recorded=True)
+            rows = self._rows(record, "A new conversation. What shall we talk about?", "", "")
+            await self._commit(record, rows, Result("NewConversation", "", [], record.shown, forget=True))
+            return
+        else:
+            record.enter(lane.take())
+        channel = self._channels[record.session.channel]
+        preview = Preview(channel, address_of(record.session), record.save_preview, record.turn.preview)
+        turn = Turn(core, lane, record, preview)
+        preview.start(self._supervisor)
+        try:
+            outcome = await self._outcome(turn, lane, record)
+        finally:
+            lane.closed = True
+            await preview.close()
+        await self._finish(record, turn, outcome, preview.ref)
+
+    async def _outcome(self, turn: Turn, lane: Lane, record: Record) -> Outcome:
+        if max((row.attempts for row in record.rows), default=0) > _MOST_ATTEMPTS:
+            log.error("turn %s was under way at %d restarts and is given up", record.turn.id, _MOST_ATTEMPTS)
+            return Failed()
+        deadline = self.core.settings.turn_deadline
+        if lane.stopped:
+            return Stopped()
+        try:
+            async with lane.limit(deadline):
+                return await turn.run()
+        except TimeoutError:
+            return Stopped() if lane.stopped else OutOfTime(deadline)
+        except Exception:
+            # The other of the two places that catch everything: a message is answered even by a fault of ours.
+            log.exception("a turn of %s failed", record.session.key)
+            return Failed()
+
+    async def _finish(self, record: Record, turn: Turn, outcome: Outcome, preview: str) -> None:
+        now = self.core.clock()
+        text = say(outcome, now)
+        notice, shown = self._notice(record, turn, outcome, now)
+        _complete(record, outcome, text)
+        rows = self._rows(record, text, notice, preview)
+        await self._commit(record, rows, Result(type(outcome).__name__, turn.route, turn.paths, shown))
+
+    async def _commit(self, record: Record, rows: list[OutboxRow], result: Result) -> None:
+        self._outbox.claim(record.session.key, rows)
+        await record.finish(rows, result)
+        self._outbox.put(rows)
+
+    def _notice(self, record: Record, turn: Turn, outcome: Outcome, now: float) -> tuple[str, notices.Shown]:
+        if not turn.paths or isinstance(outcome, NoModelLeft) or turn.paths[-1][-1].error:
+            return "", record.shown
+        if isinstance(outcome, Answered) and outcome.tiny and not record.shown.get("tiny"):
+            return STARTER_NOTE, {**record.shown, "tiny": True}
+        return notices.decide(turn.paths, record.shown, now)
+
+    def _rows(self, record: Record, text: str, notice: str, preview: str) -> list[OutboxRow]:
+        """One row a piece, the first replacing what is shown of the answer; then the notice."""
+        session = record.session
+        pieces = self._channels[session.channel].split(text)
+        parts = [("answer", piece) for piece in pieces] + ([("notice", notice)] if notice else [])
+        reply_to = "" if session.private or not record.rows else record.rows[-1].ref
+        now = self.core.clock()
+        return [
+            OutboxRow(
+                session=session.key,
+                channel=session.channel,
+                chat=session.chat,
+                thread=session.thread,
+                kind=kind,
+                text=piece,
+                edits=preview if number == 0 else "",
+                reply_to=reply_to if number == 0 else "",
+                created_at=now,
+            )
+            for number, (kind, piece) in enumerate(parts)
+        ]
+
+
+def _complete(record: Record, outcome: Outcome, text: str) -> None:
+    """Close the transcript: every call has a result, and the answer stands in it unless no model was reached."""
+    answered = {message.tool_call_id for message in record.said if message.role == "tool"}
+    for call in [call for message in record.said for call in message.tool_calls]:
+        if call.id not in answered:
+            record.add(Message("tool", INTERRUPTED, tool_call_id=call.id))
+    if not isinstance(outcome, NoModelLeft | Failed):
+        record.add(Message("assistant", text))

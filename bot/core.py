@@ -1,0 +1,54 @@
+"""What a turn needs, composed once and exchanged whole when the configuration changes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot import plugins
+from bot.config import AgentSettings, Config
+from bot.context.prompt import PromptBuilder
+from bot.storage.database import Database
+from bot.toolbox import Toolbox, ToolSpec
+from providers.client import ModelClient
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """At most ten fields (a test counts them); what grows here grows inside one of them."""
+
+    settings: AgentSettings
+    models: ModelClient
+    database: Database
+    toolbox: Toolbox
+    prompts: PromptBuilder
+    workspace: Path
+    clock: Callable[[], float]
+
+
+class CoreBuilder:
+    """Makes a Core from the configuration and the two things that outlive it."""
+
+    def __init__(self, config: Config, models: ModelClient, database: Database) -> None:
+        self._config = config
+        self._models = models
+        self._database = database
+
+    def build(self, clock: Callable[[], float] = time.time) -> Core:
+        """Load the tools and make the workspace. Raises PluginError, OSError."""
+        workspace = self._config.workspace.path or self._database.path.parent / "workspace"
+        workspace.mkdir(parents=True, exist_ok=True, mode=0o700)
+        names = [name for name in plugins.names("bot.tools") if name not in self._config.tools.off]
+        tools = [plugins.load("bot.tools", name, ToolSpec) for name in names]
+        settings = self._config.agent
+        return Core(
+            settings=settings,
+            models=self._models,
+            database=self._database,
+            toolbox=Toolbox(tools, max_chars=settings.max_tool_result_chars),
+            prompts=PromptBuilder(workspace, clock),
+            workspace=workspace,
+            clock=clock,
+        )

@@ -1,0 +1,58 @@
+"""What code, not a model, says about the set-up: nothing configured, only the starter model, and how to get better.
+
+A tiny model would invent such answers; here each is a fact about this installation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from providers.types import ModelInfo
+
+STARTER_NOTE = (
+    "ℹ️ The small built-in model answered. It can chat a little and use no tools; ask me “how do I get a better "  # noqa: RUF001
+    "model?” for a few easy ways up."
+)
+_BETTER = """\
+Three ways to a better model, each found by itself at the next message or start:
+1. A key, free or cheap: make one at openrouter.ai/keys, then start me with `OPENROUTER_API_KEY=...` set (or put \
+`[providers.openrouter]` with `api_key = "..."` into the configuration file). OpenAI, Anthropic, Gemini, Groq, \
+Mistral and DeepSeek keys work the same way.
+2. A model on this machine: run Ollama, LM Studio, llama-server or vLLM on its usual port.
+3. The small built-in model, with neither: `nanobot local install`."""
+_NOTHING = "I have no model to answer with yet.\n\n" + _BETTER
+_ITSELF = (
+    "I'm nanobot, your assistant on this machine. Right now only my small built-in model (SmolLM2, 135 million "
+    "parameters) answers: it chats a little, makes mistakes, and uses no tools.\n\n" + _BETTER
+)
+_TELEGRAM = """\
+To reach me on Telegram: write to @BotFather there, send /newbot, and put the token it gives you into the \
+configuration file:
+```toml
+[channels.telegram]
+token = "123456:ABC..."
+```
+Then restart me and write to your bot; the code it answers with goes into `nanobot pair approve CODE`."""
+
+_ABOUT_MODELS = re.compile(
+    r"\b(better|other|another|bigger|smarter|stronger|real|which|what|change|switch|choose|configure|set ?up|install|add"
+    r"|use)\b.{0,40}\b(model|models|llm|api|key|keys|provider|ollama|openrouter)\b"
+    r"|\b(api[ -]?key|set ?up|configuration|configure)\b",
+    re.IGNORECASE,
+)
+_ABOUT_TELEGRAM = re.compile(r"\btelegram\b", re.IGNORECASE)
+_ABOUT_ITSELF = re.compile(r"\b(who|what) are you\b|\bwhat can you do\b|\bwhat model\b", re.IGNORECASE)
+
+
+def answer(question: str, candidates: Sequence[ModelInfo]) -> str:
+    """The answer to a question about the set-up, or "" where a model should give it."""
+    if not candidates:
+        return _TELEGRAM if _ABOUT_TELEGRAM.search(question) else _NOTHING
+    if not all(candidate.tiny for candidate in candidates):
+        return ""
+    if _ABOUT_TELEGRAM.search(question):
+        return _TELEGRAM
+    if _ABOUT_MODELS.search(question):
+        return _BETTER
+    return _ITSELF if _ABOUT_ITSELF.search(question) else ""
