@@ -6,7 +6,7 @@ bin := .venv/bin
 install := scripts/pip-install $(bin)/python --require-hashes -r
 
 # An environment whose Python has gone, or that was moved here from another folder, is made anew.
-$(shell test -x $(bin)/python && grep -qxF '$(CURDIR)' .venv/.made || rm -f .venv/.made .venv/.run .venv/.dev .venv/.real)
+$(shell test -x $(bin)/python && grep -sqxF '$(CURDIR)' .venv/.made || rm -f .venv/.made .venv/.run .venv/.dev .venv/.real)
 
 .NOTPARALLEL:
 .PHONY: help run test test-real lint check bench lock clean .venv
