@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,10 +15,10 @@ class Provider(Protocol):
 
     name: str
 
-    def stream(self, model: str, request: ChatRequest) -> AsyncIterator[ProviderEvent]:
+    def stream(self, model: str, request: ChatRequest) -> AsyncGenerator[ProviderEvent, None]:
         """Ask `model` once. Yields deltas, then exactly one `Completion` as the last event.
 
-        Raises a `ProviderError`; no error of a library leaks. Closing the iterator closes the connection.
+        Raises a `ProviderError`; no error of a library leaks. Closing the generator closes the connection.
         """
         ...
 
@@ -38,7 +38,9 @@ class ProviderSpec:
 
 
 class StateStore(Protocol):
-    """Where rests and breakers outlive a restart; implemented by the bot. Values are JSON objects keyed by scope."""
+    """Where rests and breakers outlive a restart; implemented by the bot. Values are JSON objects keyed by
+    scope.
+    """
 
     async def load(self) -> Mapping[str, Mapping[str, Any]]: ...
 

@@ -4,6 +4,7 @@
     ├── Unreachable ........ provider   no connection, DNS, TLS, time-out before any answer
     ├── ServerError ........ provider   5xx without a better explanation
     ├── Overloaded ......... model      busy: 503/529 and the 429s that mean it
+    ├── Misconfigured ...... provider   our settings can't work: kind, address, certificate
     ├── Denied ............. credential 401/403
     ├── OutOfMoney ......... credential 402 and the 429s that mean it
     ├── RateLimited ........ model      429 (account-wide where the body says so)
@@ -12,14 +13,16 @@
     ├── TooLong ............ request    the prompt exceeds the model's window
     ├── Loading ............ provider   a local server that is still loading its model
     ├── BadRequest ......... request    our request is at fault
+    │   └── UnknownParameter            a part of it that this server doesn't know, another one may
     ├── Refused ............ request    the provider's policy, not ours
     └── BadAnswer .......... model      it answered, but not usably
         ├── Malformed, Empty, CutStream, Stalled
     NoModel                             every candidate was tried or rests; carries the path
     UnknownName                         a name that resolves to nothing
 
-The class alone decides: its attributes say which scope rests, whether the same candidate is tried again, whether the
-next one is, and whether the owner has to act. Foreign errors (httpx, json) are translated in `providers.http` only.
+The class alone decides: its attributes say which scope rests, whether the same candidate is tried again,
+whether the next one is, and whether the owner has to act. httpx's errors become these in `providers.http`,
+what servers say of a failure in `providers.failures`, and nowhere else.
 """
 
 from __future__ import annotations
@@ -28,14 +31,14 @@ from typing import ClassVar, Literal
 
 from providers.types import Attempt
 
-Scope = Literal["provider", "credential", "model", "request"]
+Scope = Literal["provider", "credential", "account", "model", "request"]
 
 
 class ProviderError(Exception):
     """One failed attempt; `detail` is one line for a person, free of secrets.
 
-    `retry_after` is the wait in seconds that the server asked for. `scope` may be widened for one instance (a rate
-    limit that the body says is the whole account's).
+    `retry_after` is the wait in seconds that the server asked for. `scope` may be widened for one instance (a
+    rate limit that the body says is the whole account's).
     """
 
     scope: Scope = "model"
@@ -51,7 +54,12 @@ class ProviderError(Exception):
     """What a user reads of it, after the model's name."""
 
     def __init__(
-        self, detail: str = "", *, retry_after: float | None = None, scope: Scope | None = None, status: int | None = None
+        self,
+        detail: str = "",
+        *,
+        retry_after: float | None = None,
+        scope: Scope | None = None,
+        status: int | None = None,
     ) -> None:
         super().__init__(detail or self.summary)
         self.detail = detail
@@ -79,6 +87,12 @@ class Overloaded(ProviderError):
     retries = 1
     strikes = True
     summary = "is overloaded"
+
+
+class Misconfigured(ProviderError):
+    scope: Scope = "provider"
+    needs_owner = True
+    summary = "is not set up right"
 
 
 class Denied(ProviderError):
@@ -128,6 +142,11 @@ class BadRequest(ProviderError):
     summary = "didn't accept the request"
 
 
+class UnknownParameter(BadRequest):
+    moves_on = True
+    summary = "doesn't know a part of the request"
+
+
 class Refused(ProviderError):
     scope: Scope = "request"
     moves_on = False
@@ -153,14 +172,19 @@ class CutStream(BadAnswer):
 
 
 class Stalled(BadAnswer):
+    retries = 0  # it has cost its whole wait already
     summary = "stopped answering"
 
 
 class NoModel(Exception):
-    """No candidate answered. `path` holds every attempt; `retry_at` the earliest time (epoch seconds) one may be back."""
+    """No candidate answered. `path` holds every attempt; `retry_at` the earliest time (epoch seconds) one may
+    be back.
+    """
 
     def __init__(self, path: tuple[Attempt, ...], retry_at: float | None = None) -> None:
-        super().__init__("; ".join(f"{a.route}: {a.detail or a.error}" for a in path) or "no model is configured")
+        super().__init__(
+            "; ".join(f"{a.route}: {a.detail or a.error}" for a in path) or "no model is configured"
+        )
         self.path = path
         self.retry_at = retry_at
 

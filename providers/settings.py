@@ -33,7 +33,9 @@ class ProviderSettings(BaseModel):
     models: list[str] = []
     """Models served here, so that a bare model name finds this provider."""
     default_model: str | None = None
-    """What the provider's bare name means in a chain. Default: the preset's strong model, else the first of `models`."""
+    """What the provider's bare name means in a chain. Default: the preset's strong model, else the first of
+    `models`.
+    """
     model_info: dict[str, ModelSettings] = {}
     rate_limit_rpm: int | None = Field(default=None, ge=1)
     """Requests per minute that we allow ourselves here."""

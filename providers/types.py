@@ -25,7 +25,9 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One entry of a conversation. A `tool` message answers the call `tool_call_id` of an earlier assistant one."""
+    """One entry of a conversation. A `tool` message answers the call `tool_call_id` of an earlier assistant
+    one.
+    """
 
     role: Role
     content: str = ""
@@ -46,8 +48,9 @@ class ToolDef:
 class ChatRequest:
     """What is asked of whichever candidate answers.
 
-    `timeout` is in seconds and covers the whole call: every retry, wait and candidate. `brief` is the conversation
-    for a tiny model, whose window and wits don't carry `messages`: such a model gets it instead, and no tools.
+    `timeout` is in seconds and covers the whole call: every retry, wait and candidate. `brief` is the
+    conversation for a tiny model, whose window and wits don't carry `messages`: such a model gets it instead,
+    and no tools.
     """
 
     messages: tuple[Message, ...]
@@ -82,7 +85,8 @@ class Route:
 class ModelInfo:
     """What is known of a model; None where nobody said.
 
-    `context_window` is in tokens, prompt and answer together. `tiny` marks a model that gets `ChatRequest.brief`.
+    `context_window` is in tokens, prompt and answer together. `tiny` marks a model that gets
+    `ChatRequest.brief`.
     """
 
     id: str
@@ -94,11 +98,12 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One candidate's part in a call: it answered (`error` is empty), failed, or was passed over (`called` false).
+    """One candidate's part in a call: it answered (`error` is empty), failed, or was passed over (`called`
+    false).
 
-    `error` is the name of a class in `providers.errors`, `detail` one line for a person, `seconds` how long it took,
-    `until` the wall-clock time (seconds since the epoch) at which it may be back, if known. `needs_owner` says that
-    it stays broken until a person does something (a key, money).
+    `error` is the name of a class in `providers.errors`, `detail` one line for a person, `seconds` how long
+    it took, `until` the wall-clock time (seconds since the epoch) at which it may be back, if known.
+    `needs_owner` says that it stays broken until a person does something (a key, money).
     """
 
     route: Route

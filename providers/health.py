@@ -1,0 +1,275 @@
+"""Which scopes rest, until when, and why: pure state, the time is passed in (epoch seconds).
+
+A scope is `provider:NAME`, `credential:NAME`, `account:NAME` (with `:free` behind it for the pool of free
+models that share one allowance) or `model:NAME/MODEL`. Each has a breaker, which counts failures, and a rest,
+which a server asked for or a rule gives. After either ends, one call goes through before the others do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from providers.errors import Denied, Misconfigured, OutOfMoney, ProviderError, RateLimited, UnknownModel
+from providers.types import Route
+
+STRIKES = 3
+OUTCOMES = 6
+MINUTE = 60.0
+OPEN_FOR = (30.0, 60.0, 120.0, 300.0)
+LONGEST_REST = 86_400.0
+PROBE_LOST = 900.0
+"""After this many seconds a probe that never reported is taken to be lost, and another may go."""
+
+RESTS: Mapping[type[ProviderError], float] = {
+    RateLimited: 30.0,
+    Denied: 600.0,
+    OutOfMoney: 600.0,
+    Misconfigured: 600.0,
+    UnknownModel: 3600.0,
+}
+"""How long each class rests its scope where the server names no time, or a shorter one that it can't know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """Opens after three failures in a row, or when half of the last six, all within a minute, failed.
+
+    `opened` counts how often it opened since it was last closed, which decides for how long. It is open until
+    `until` and half-open from then on.
+    """
+
+    outcomes: tuple[tuple[float, bool], ...] = ()
+    opened: int = 0
+    until: float = 0.0
+
+    @property
+    def closed(self) -> bool:
+        return self.opened == 0
+
+    def succeeded(self, now: float) -> Breaker:
+        return Breaker(self._with(now, True)) if self.closed else Breaker()
+
+    def failed(self, now: float, *, probe: bool = False) -> Breaker:
+        """After one more failure. An open breaker ignores the stragglers; a failed `probe` opens it for
+        longer.
+        """
+        if not self.closed:
+            return self._opened(now) if probe or now >= self.until else self
+        outcomes = self._with(now, False)
+        streak = len(outcomes) >= STRIKES and not any(ok for _, ok in outcomes[-STRIKES:])
+        failures = sum(not ok for _, ok in outcomes)
+        half = len(outcomes) == OUTCOMES and 2 * failures >= OUTCOMES and now - outcomes[0][0] <= MINUTE
+        return self._opened(now) if streak or half else Breaker(outcomes)
+
+    def _with(self, now: float, ok: bool) -> tuple[tuple[float, bool], ...]:
+        return (*self.outcomes[1 - OUTCOMES :], (now, ok))
+
+    def _opened(self, now: float) -> Breaker:
+        return Breaker((), self.opened + 1, now + OPEN_FOR[min(self.opened, len(OPEN_FOR) - 1)])
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Why a route is passed over now. `breaker`: our own guess, which may be overruled where nothing else is
+    left.
+    """
+
+    scope: str
+    until: float
+    error: str
+    detail: str = ""
+    needs_owner: bool = False
+    breaker: bool = False
+    probing: bool = False
+    """The one call that a half-open scope lets through is on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeState:
+    """One scope: its breaker, its rest, the last error, and since when the one call of a half-open one runs."""
+
+    breaker: Breaker = Breaker()
+    until: float = 0.0
+    error: str = ""
+    detail: str = ""
+    needs_owner: bool = False
+    probe_at: float | None = None
+
+    def rest(self, scope: str, now: float) -> Rest | None:
+        """Why calls don't go through now, or None. A half-open scope whose probe runs holds the others back."""
+        by_breaker = not self.breaker.closed and self.breaker.until >= self.until
+        until = min(max(self.until, self.breaker.until), now + LONGEST_REST)
+        probing = self.probe_at is not None and 0 <= now - self.probe_at < PROBE_LOST
+        if until <= now and not (self.half_open and probing):
+            return None
+        return Rest(scope, until, self.error, self.detail, self.needs_owner, by_breaker, probing)
+
+    @property
+    def half_open(self) -> bool:
+        """Whether the next call, once the wait is over, is a probe: nobody has seen it work since."""
+        return not self.breaker.closed or self.needs_owner
+
+    @property
+    def clear(self) -> bool:
+        return self.breaker.closed and self.until == 0.0
+
+    def to_json(self, now: float) -> dict[str, Any]:
+        """What outlives a restart: an open breaker, and a rest of more than a minute; {} for neither."""
+        if self.breaker.closed and self.until - now <= MINUTE:
+            return {}
+        return {
+            "until": self.until,
+            "opened": self.breaker.opened,
+            "open_until": self.breaker.until,
+            "error": self.error,
+            "detail": self.detail,
+            "needs_owner": self.needs_owner,
+        }
+
+    @classmethod
+    def from_json(cls, state: Mapping[str, Any]) -> ScopeState:
+        breaker = Breaker((), int(state.get("opened", 0)), float(state.get("open_until", 0.0)))
+        return cls(
+            breaker,
+            float(state.get("until", 0.0)),
+            str(state.get("error", "")),
+            str(state.get("detail", "")),
+            bool(state.get("needs_owner", False)),
+        )
+
+
+_FRESH = ScopeState()
+
+
+class HealthBook:
+    """The states of all scopes. Holds no clock, no store and no lock: it is used from one event loop."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, ScopeState] = {}
+        self._touched: set[str] = set()
+        self._stored: set[str] = set()
+
+    def check(self, route: Route, now: float) -> Rest | None:
+        """The rest that ends last among the route's scopes, or None if it may be called."""
+        rests = [
+            r for s in scopes(route).values() if s in self._states and (r := self._states[s].rest(s, now))
+        ]
+        return max(rests, key=lambda rest: rest.until) if rests else None
+
+    def admit(self, route: Route, now: float, *, force: bool = False) -> Rest | None:
+        """As `check`; if the route may be called, it takes the one place of each half-open scope. `force`
+        skips the wait of a breaker, not another call's place nor a rest that the server asked for.
+        """
+        rest = self.check(route, now)
+        if rest is not None and not (force and rest.breaker and not rest.probing):
+            return rest
+        for scope in scopes(route).values():
+            state = self._states.get(scope)
+            if state is not None and state.half_open:
+                self._states[scope] = replace(state, probe_at=now)
+        return None
+
+    def release(self, route: Route) -> None:
+        """Give up the places that `admit` took: the call ended without saying anything about its scopes."""
+        for scope in scopes(route).values():
+            state = self._states.get(scope)
+            if state is not None and state.probe_at is not None:
+                self._states[scope] = replace(state, probe_at=None)
+
+    def record(self, route: Route, error: ProviderError | None, now: float) -> None:
+        """Note how a call ended. A failure says that the scopes wider than its own work, and nothing of
+        narrower ones.
+        """
+        kinds = scopes(route)
+        order = list(kinds)
+        failed = len(order) if error is None else _position(error, order)
+        for position, kind in enumerate(order):
+            scope = kinds[kind]
+            state = self._states.get(scope)
+            if position == failed and error is not None:
+                self._set(scope, _after(state or _FRESH, error, now))
+            elif position < failed:
+                if state is not None or kind in ("provider", "model"):
+                    self._set(scope, ScopeState((state or _FRESH).breaker.succeeded(now)))
+            elif state is not None and state.probe_at is not None:
+                self._states[scope] = replace(state, probe_at=None)
+
+    def forget(self, provider: str) -> None:
+        """Drop every state of a provider: its key or address is another one now."""
+        for scope in [s for s in self._states if owner(s) == provider]:
+            self._states[scope] = _FRESH
+            self._touched.add(scope)
+
+    def restore(self, states: Mapping[str, Mapping[str, Any]], marks: Mapping[str, str], now: float) -> None:
+        """Take up what was stored with the `of` that `marks` holds for its provider; anything else is about a
+        provider that is gone or another one by now. Waits are capped, in case the clock was wrong when they
+        were written.
+        """
+        for scope, stored in states.items():
+            if not stored or stored.get("of") != marks.get(owner(scope)):
+                continue
+            state = ScopeState.from_json(stored)
+            until = min(state.until, now + LONGEST_REST)
+            breaker = replace(state.breaker, until=min(state.breaker.until, now + OPEN_FOR[-1]))
+            self._states[scope] = replace(state, until=until, breaker=breaker)
+            self._stored.add(scope)
+
+    def changes(self, now: float) -> dict[str, dict[str, Any]]:
+        """What is to be stored since the last call: scope → state, {} for one that is well again."""
+        changed: dict[str, dict[str, Any]] = {}
+        for scope in self._touched:
+            state = self._states[scope].to_json(now)
+            if state or scope in self._stored:
+                changed[scope] = state
+            (self._stored.add if state else self._stored.discard)(scope)
+        self._touched.clear()
+        return changed
+
+    def resting(self, now: float) -> tuple[Rest, ...]:
+        """Everything that rests now, for `nanobot status`."""
+        rests = (state.rest(scope, now) for scope, state in sorted(self._states.items()))
+        return tuple(rest for rest in rests if rest)
+
+    def _set(self, scope: str, state: ScopeState) -> None:
+        before = self._states.get(scope, _FRESH)
+        self._states[scope] = state
+        if not (before.clear and state.clear):
+            self._touched.add(scope)
+
+
+def scopes(route: Route) -> dict[str, str]:
+    """The scopes that a route depends on, the widest first: kind → key."""
+    free = ":free" if route.model.endswith(":free") or route.model == "openrouter/free" else ""
+    return {
+        "provider": f"provider:{route.provider}",
+        "credential": f"credential:{route.provider}",
+        "account": f"account:{route.provider}{free}",
+        "model": f"model:{route.provider}/{route.model}",
+    }
+
+
+def owner(scope: str) -> str:
+    """The name of the provider that a scope belongs to."""
+    return scope.partition(":")[2].partition("/")[0].removesuffix(":free")
+
+
+def _position(error: ProviderError, order: list[str]) -> int:
+    """Where the error's scope stands; a fault of the request itself clears all but the model, which it says
+    nothing of.
+    """
+    if error.scope == "request":
+        return len(order) - 1
+    return order.index(error.scope)
+
+
+def _after(state: ScopeState, error: ProviderError, now: float) -> ScopeState:
+    if error.scope == "request":
+        return replace(state, probe_at=None)
+    breaker = state.breaker.failed(now, probe=state.probe_at is not None) if error.strikes else state.breaker
+    wait = next((seconds for kind, seconds in RESTS.items() if isinstance(error, kind)), 0.0)
+    if error.retry_after is not None:
+        wait = max(error.retry_after, wait if error.needs_owner else 0.0)
+    until = max(state.until, now + min(wait, LONGEST_REST)) if wait > 0 else state.until
+    return ScopeState(breaker, until, type(error).__name__, error.detail, error.needs_owner, None)

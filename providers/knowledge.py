@@ -1,0 +1,81 @@
+"""What is known of names and models now: the current catalog and router, and what servers and failures add to
+them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from providers.errors import Loading, ProviderError, Unreachable
+from providers.registry import Catalog, Registry
+from providers.router import Candidate, ModelRouter
+from providers.types import Route
+
+ASK_AGAIN = 30.0
+"""Seconds until a local server that could not be asked for its models is asked again."""
+ASK_FOR = 3.0
+"""The longest that a server may take to tell of its models, in seconds."""
+
+
+class Knowledge:
+    def __init__(self, catalog: Catalog, registry: Registry, now: Callable[[], float]) -> None:
+        self.router = ModelRouter(catalog)
+        self._registry = registry
+        self._now = now
+        self._asked: dict[str, float] = {}
+
+    @property
+    def catalog(self) -> Catalog:
+        return self.router.catalog
+
+    def replace(self, catalog: Catalog) -> None:
+        """Use another catalog from now on; walks under way keep the candidates that they have."""
+        self.router = ModelRouter(catalog)
+
+    def teach(self, route: Route, *, tools: bool | None = None, context_window: int | None = None) -> None:
+        """Note what a failure said of a model."""
+        if route.provider in self.catalog.providers:
+            self.replace(self.catalog.learning(route, tools=tools, context_window=context_window))
+
+    def refreshed(self, candidate: Candidate) -> Candidate:
+        """The candidate with what is known of it by now, and a model's name in the place of "whichever it
+        serves".
+        """
+        provider = candidate.route.provider
+        if provider not in self.catalog.providers:
+            return candidate
+        route = Route(provider, candidate.route.model or self.catalog.default_model(provider))
+        return Candidate(route, self.catalog.info(route), candidate.local)
+
+    def needs_asking(self, candidate: Candidate) -> bool:
+        """Whether its server should say first which models it has, how large their windows are and if they
+        use tools.
+        """
+        provider = candidate.route.provider
+        if not candidate.local or provider in self.catalog.listed or provider not in self.catalog.providers:
+            return not candidate.route.model and provider in self.catalog.providers
+        asked = self._asked.get(provider)
+        return not candidate.route.model or asked is None or not 0 <= self._now() - asked < ASK_AGAIN
+
+    async def ask(self, candidate: Candidate) -> None:
+        """Ask the candidate's server for its models, for at most `ASK_FOR` seconds.
+
+        Raises `ProviderError` where that shows that calling it is useless: it can't be reached, is loading,
+        or no model's name is known. A server that doesn't tell is not asked again.
+        """
+        provider = candidate.route.provider
+        self._asked[provider] = self._now()
+        try:
+            with self._registry.lease(provider, self.catalog.providers[provider]) as live:
+                async with asyncio.timeout(ASK_FOR):
+                    models = await live.models()
+        except TimeoutError:
+            models = ()
+            if not candidate.route.model:
+                raise Unreachable(f"did not tell its models within {ASK_FOR:.0f} s") from None
+        except ProviderError as error:
+            if not candidate.route.model or isinstance(error, Loading | Unreachable):
+                raise
+            models = ()
+        self.replace(self.catalog.listing(provider, models))

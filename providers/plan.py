@@ -1,0 +1,78 @@
+"""In which order a request visits its candidates, and in which form each one gets it. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from providers.router import Candidate
+from providers.tokens import estimate_tokens
+from providers.types import ChatRequest, Message, ModelInfo
+
+USUAL_ANSWER = 256
+"""Tokens kept free for the answer where the request sets no limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One candidate and the request as it gets it. `shortage` says how its window is too small; "" if it
+    isn't.
+    """
+
+    candidate: Candidate
+    request: ChatRequest
+    shortage: str = ""
+
+
+def plan(candidates: Iterable[Candidate], request: ChatRequest) -> list[Step]:
+    """The candidates in order; those known to lack the tools that the request offers come last."""
+    steps = [step_for(candidate, request) for candidate in candidates]
+    if not request.tools:
+        return steps
+    return [s for s in steps if s.request.tools] + [s for s in steps if not s.request.tools]
+
+
+def step_for(candidate: Candidate, request: ChatRequest) -> Step:
+    """The request as one model can take it: a tiny one gets the brief, one without tools a plain
+    conversation.
+    """
+    info = candidate.info
+    if info.tiny:
+        request = replace(request, messages=request.brief or request.messages, tools=(), brief=())
+    if info.tools is False or info.tiny:
+        request = without_tools(request)
+    return Step(candidate, request, _shortage(info, request))
+
+
+def without_tools(request: ChatRequest) -> ChatRequest:
+    """The same conversation as plain text, for templates that know no tool calls."""
+    if not request.tools and not any(m.tool_calls or m.role == "tool" for m in request.messages):
+        return request
+    return replace(request, messages=tuple(_plain(request.messages)), tools=())
+
+
+def _plain(messages: Iterable[Message]) -> Iterator[Message]:
+    names: dict[str, str] = {}
+    for message in messages:
+        if message.role == "tool":
+            name = names.get(message.tool_call_id, "a tool")
+            yield Message("user", f"[Result of {name}]\n{message.content}")
+        elif message.tool_calls:
+            names.update((call.id, call.name) for call in message.tool_calls)
+            calls = (
+                f"[Used {c.name} with {json.dumps(c.arguments, default=str)}]" for c in message.tool_calls
+            )
+            yield Message("assistant", "\n".join(filter(None, (message.content, *calls))))
+        else:
+            yield message
+
+
+def _shortage(info: ModelInfo, request: ChatRequest) -> str:
+    if info.context_window is None:
+        return ""
+    answer = min(request.max_tokens or USUAL_ANSWER, info.context_window // 4)
+    prompt = estimate_tokens(request.messages, request.tools)
+    if prompt + answer <= info.context_window:
+        return ""
+    return f"its window of {info.context_window} tokens is too small for about {prompt}"

@@ -1,0 +1,200 @@
+"""What is known of well-known providers, so that a key (or nothing, for a local server) is all they need.
+
+This is data with a date: model ids and windows as of November 2026. Windows are in tokens; None where the
+vendor's price list doesn't say. A later id belongs here, or in the owner's `[providers.<name>] models`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from providers.settings import ProviderSettings
+from providers.types import ModelInfo, Tier
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """One known provider. `strong` and `cheap` are ids among `models`; a local server has neither until it is
+    asked.
+
+    `free` says that the named models cost nothing. `bare_prefix`: see `providers.refs.Known`.
+    """
+
+    name: str
+    api_base: str | None
+    env: tuple[str, ...] = ()
+    models: tuple[ModelInfo, ...] = ()
+    strong: str = ""
+    cheap: str = ""
+    kind: str = "openai_compat"
+    free: bool = False
+    bare_prefix: str = ""
+
+    @property
+    def needs_key(self) -> bool:
+        return bool(self.env)
+
+
+def _model(id_: str, window: int | None, tier: Tier = "capable") -> ModelInfo:
+    return ModelInfo(id_, window, tools=True, tier=tier)
+
+
+# In the order in which keys found in the environment are used: the strongest first, the free one last.
+_ALL = (
+    Preset(
+        "anthropic",
+        # Their OpenAI-compatible endpoint, until the adapter of their own protocol exists.
+        "https://api.anthropic.com/v1",
+        ("ANTHROPIC_API_KEY",),
+        (
+            _model("claude-opus-5-5", None, "strong"),
+            _model("claude-sonnet-5-5", None, "strong"),
+            _model("claude-haiku-5-5", 1_000_000),
+        ),
+        strong="claude-opus-5-5",
+        cheap="claude-haiku-5-5",
+    ),
+    Preset(
+        "openai",
+        "https://api.openai.com/v1",
+        ("OPENAI_API_KEY",),
+        (_model("gpt-6-sol", None, "strong"), _model("gpt-6-luna", 922_000)),
+        strong="gpt-6-sol",
+        cheap="gpt-6-luna",
+    ),
+    Preset(
+        "gemini",
+        "https://generativelanguage.googleapis.com/v1beta/openai",
+        ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        (_model("gemini-3.8-flash", None, "strong"), _model("gemini-3.5-flash-lite", None)),
+        strong="gemini-3.8-flash",
+        cheap="gemini-3.5-flash-lite",
+    ),
+    Preset(
+        "xai",
+        "https://api.x.ai/v1",
+        ("XAI_API_KEY",),
+        (_model("grok-4.7", 500_000, "strong"),),
+        strong="grok-4.7",
+        cheap="grok-4.7",  # their price list names no cheaper one with tools
+    ),
+    Preset(
+        "deepseek",
+        "https://api.deepseek.com",
+        ("DEEPSEEK_API_KEY",),
+        (_model("deepseek-v4-pro", 1_000_000, "strong"), _model("deepseek-flash", 1_000_000)),
+        strong="deepseek-v4-pro",
+        cheap="deepseek-flash",
+    ),
+    Preset(
+        "zai",
+        "https://api.z.ai/api/paas/v4",
+        ("ZAI_API_KEY",),
+        (_model("glm-5.3", 1_000_000, "strong"), _model("glm-4.7-flash", 200_000)),
+        strong="glm-5.3",
+        cheap="glm-4.7-flash",
+    ),
+    Preset(
+        "zhipu",
+        "https://open.bigmodel.cn/api/paas/v4",
+        ("ZHIPU_API_KEY", "ZHIPUAI_API_KEY"),
+        (_model("glm-5.3", 1_000_000, "strong"), _model("glm-4.7-flash", 200_000)),
+        strong="glm-5.3",
+        cheap="glm-4.7-flash",
+    ),
+    Preset(
+        "mistral",
+        "https://api.mistral.ai/v1",
+        ("MISTRAL_API_KEY",),
+        (_model("mistral-small-latest", 262_000), _model("ministral-8b-latest", None)),
+        strong="mistral-small-latest",
+        cheap="ministral-8b-latest",
+    ),
+    Preset(
+        "groq",
+        "https://api.groq.com/openai/v1",
+        ("GROQ_API_KEY",),
+        (_model("openai/gpt-oss-120b", 131_000), _model("openai/gpt-oss-20b", 131_000)),
+        strong="openai/gpt-oss-120b",
+        cheap="openai/gpt-oss-20b",
+    ),
+    Preset(
+        "together",
+        "https://api.together.xyz/v1",
+        ("TOGETHER_API_KEY",),
+        (_model("openai/gpt-oss-120b", 131_000), _model("openai/gpt-oss-20b", 131_000)),
+        strong="openai/gpt-oss-120b",
+        cheap="openai/gpt-oss-20b",
+    ),
+    Preset(
+        "openrouter",
+        "https://openrouter.ai/api/v1",
+        ("OPENROUTER_API_KEY",),
+        # Only free ones: a key alone is no permission to spend. They change weekly; the free-model catalogue
+        # replaces them.
+        (
+            _model("nvidia/nemotron-3-super-120b-a12b:free", 262_000),
+            _model("google/gemma-4-31b-it:free", 262_000),
+            _model("openrouter/free", None),
+        ),
+        strong="nvidia/nemotron-3-super-120b-a12b:free",
+        cheap="google/gemma-4-31b-it:free",
+        free=True,
+        bare_prefix="openrouter/",
+    ),
+    Preset("llama", "http://127.0.0.1:8080/v1"),
+    Preset("local", "http://127.0.0.1:8080/v1"),
+    Preset("ollama", "http://127.0.0.1:11434/v1"),
+    Preset("lmstudio", "http://127.0.0.1:1234/v1"),
+    Preset("vllm", "http://127.0.0.1:8000/v1"),
+    # The built-in model brings its own address along.
+    Preset(
+        "starter",
+        None,
+        models=(ModelInfo("smollm2-135m-instruct", 8192, tools=False, tier="weak", tiny=True),),
+        strong="smollm2-135m-instruct",
+        cheap="smollm2-135m-instruct",
+        kind="starter",
+        free=True,
+    ),
+)
+
+PRESETS: Mapping[str, Preset] = MappingProxyType({preset.name: preset for preset in _ALL})
+
+
+def preset_for(name: str, settings: ProviderSettings) -> Preset | None:
+    """The preset of a configured provider: by its name, else by its kind's or its base URL's host."""
+    base = settings.api_base
+    if base is None:
+        return PRESETS.get(name) or PRESETS.get(settings.kind or "")
+    host = urlsplit(base).hostname or ""
+    same_host = (p for p in _ALL if p.api_base and p.needs_key and urlsplit(p.api_base).hostname == host)
+    return next(same_host, None)
+
+
+def complete(name: str, settings: ProviderSettings, env: Mapping[str, str]) -> ProviderSettings:
+    """`settings` with kind, address and key filled in from the preset and the environment."""
+    preset = preset_for(name, settings)
+    update: dict[str, object] = {"kind": settings.kind or (preset.kind if preset else "openai_compat")}
+    if preset is not None:
+        update["api_base"] = settings.api_base or preset.api_base
+        key = next((env[variable] for variable in preset.env if env.get(variable)), None)
+        if settings.api_key is None and key is not None:
+            update["api_key"] = key
+    return ProviderSettings.model_validate({**settings.model_dump(), **update})
+
+
+def is_local(url: str) -> bool:
+    """Whether a URL's host is this machine or its own network, by its form alone: nothing is looked up."""
+    host = (urlsplit(url).hostname or "").lower().rstrip(".")
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        # A name without a dot is one of the home network or a container's; the suffixes are reserved for such
+        # use.
+        return "." not in host or host.endswith((".local", ".localhost", ".lan", ".home.arpa", ".internal"))
+    return address.is_private or address.is_loopback or address.is_link_local

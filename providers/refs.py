@@ -1,0 +1,176 @@
+"""From a name to routes: role, alias, `provider/model`, provider, listed model, fallback chain. Pure
+functions.
+
+The order of the look-up, first match wins:
+
+1. a role stands for what `[roles]` says, which is looked up from step 2 on;
+2. an alias stands for what `[models]` says (an alias of an alias is followed, a loop is an error);
+3. `provider/model`, split at the first `/`, where the head is a configured provider;
+4. a provider's own name means its default model;
+5. a bare model name goes to the first provider that lists it;
+6. the chain in `[fallback]` of the role, or else of the alias, adds its members in order. They are not
+expanded again.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from providers.errors import UnknownName
+from providers.types import Route
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One configured provider as names see it.
+
+    `default` is what its bare name means; "" stands for whatever model the server holds, to be asked when
+    called. `bare_prefix` is put before a model without a `/` (OpenRouter's own ids repeat its name:
+    `openrouter/free`).
+    """
+
+    models: tuple[str, ...] = ()
+    default: str = ""
+    bare_prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Everything that a name can mean. `providers` is in the order in which bare model names are looked for."""
+
+    providers: Mapping[str, Known] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    roles: Mapping[str, str] = field(default_factory=dict)
+    fallback: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What a name stands for: the routes in the order they are tried, and one sentence per step that led
+    there.
+    """
+
+    name: str
+    routes: tuple[Route, ...]
+    steps: tuple[str, ...]
+
+
+def resolve(name: str, names: Names) -> Resolution:
+    """Look `name` up. Raises `UnknownName` where not one route comes out of it."""
+    steps: list[str] = []
+    trail = [name]
+    if name in names.roles:
+        trail.append(names.roles[name])
+        steps.append(f"role {name} is {trail[-1]}")
+    route, why_not = _single(trail, names, steps)
+    routes = [route] if route else []
+    chain = next((n for n in trail if n in names.fallback), None)
+    if chain is not None:
+        steps.append(f"fallback of {chain}: {', '.join(names.fallback[chain]) or 'empty'}")
+        routes += _members(names.fallback[chain], names, steps)
+    unique = tuple(dict.fromkeys(routes))
+    if not unique:
+        raise UnknownName(name, (*why_not, *steps[len(trail) - 1 :]), nearest(trail[-1], names))
+    return Resolution(name, unique, tuple(steps))
+
+
+def problems(names: Names) -> tuple[str, ...]:
+    """One line for each name in roles, aliases and chains that leads nowhere, in the order of the
+    configuration.
+    """
+    return tuple(_problems(names))
+
+
+def nearest(name: str, names: Names) -> str | None:
+    """The known name that looks most like `name`."""
+    close = difflib.get_close_matches(name, list(_every(names)), n=1, cutoff=0.6)
+    return close[0] if close else None
+
+
+def split(name: str, names: Names) -> Route | None:
+    """`provider/model` as a route, if its head is a configured provider."""
+    head, slash, rest = name.partition("/")
+    known = names.providers.get(head)
+    if known is None or not slash or not rest:
+        return None
+    return Route(head, rest if "/" in rest else known.bare_prefix + rest)
+
+
+def _single(trail: list[str], names: Names, steps: list[str]) -> tuple[Route | None, tuple[str, ...]]:
+    """Steps 2 to 5 for the last name of `trail`, which grows by the aliases followed; and why there is no
+    route.
+    """
+    start = len(trail) - 1
+    while (name := trail[-1]) in names.aliases:
+        target = names.aliases[name]
+        if target in trail[start:]:
+            # `main = "main"` would be an alias of itself; anything longer is a loop all the same.
+            return None, (f"the alias {name} leads in a circle: {' → '.join([*trail[start:], target])}",)
+        steps.append(f"{name} is an alias of {target}")
+        trail.append(target)
+    route = split(name, names)
+    if route is not None:
+        steps.append(f"{name} is the model {route.model} at the provider {route.provider}")
+        return route, ()
+    if name in names.providers:
+        default = names.providers[name].default
+        steps.append(f"{name} is a provider; its default model is {default or 'whichever it serves'}")
+        return Route(name, default), ()
+    for provider, known in names.providers.items():
+        if name in known.models:
+            steps.append(f"{name} is a model that the provider {provider} lists")
+            return Route(provider, name), ()
+    return None, _tried(name, names)
+
+
+def _members(chain: Iterable[str], names: Names, steps: list[str]) -> Iterator[Route]:
+    for member in chain:
+        found: list[str] = []
+        route, why_not = _single([member], names, found)
+        if route is None:
+            steps.append(f"{member} is left out: {'; '.join(why_not)}")
+        else:
+            steps.append(f"{member} → {route.provider}/{route.model or '(whichever it serves)'}")
+            yield route
+
+
+def _tried(name: str, names: Names) -> tuple[str, ...]:
+    head, slash, _ = name.partition("/")
+    return (
+        "it is no role and no alias",
+        f"no provider is called {head}" if slash else "no provider is called so",
+        "no provider lists such a model",
+        *(() if name in names.fallback else ("it has no fallback chain",)),
+    )
+
+
+def _problems(names: Names) -> Iterator[str]:
+    checks = [
+        *((f"roles.{role}", target) for role, target in names.roles.items()),
+        *((f"models.{alias}", target) for alias, target in names.aliases.items()),
+        *((f"fallback.{name}", member) for name, chain in names.fallback.items() for member in chain),
+    ]
+    for where, target in checks:
+        own_alias = where.removeprefix("models.") if where.startswith("models.") else target
+        route, why_not = _single([own_alias], names, [])
+        if route is None and not (where.startswith("roles.") and target in names.fallback):
+            hint = nearest(target, names)
+            yield f"{where} = {target!r}: {why_not[0] if len(why_not) == 1 else 'names no known model'}" + (
+                f"; did you mean {hint!r}?" if hint and hint != target else ""
+            )
+    for provider in names.providers:
+        if not provider or "/" in provider:
+            yield f"providers.{provider!r}: a provider's name can't be empty or hold a '/'"
+
+
+def _every(names: Names) -> Iterator[str]:
+    yield from names.roles
+    yield from names.aliases
+    yield from names.providers
+    yield from names.fallback
+    for provider, known in names.providers.items():
+        for model in known.models:
+            yield model
+            yield f"{provider}/{model}"

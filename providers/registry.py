@@ -1,0 +1,286 @@
+"""What is configured or found (`Catalog`, a value) and the live providers behind it (`Registry`).
+
+Nothing registers itself: an adapter is the module `providers.adapters.<kind>`, imported when first called.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import providers.adapters
+from providers import refs
+from providers.base import Provider, ProviderSpec
+from providers.errors import Misconfigured
+from providers.presets import PRESETS, complete, is_local, preset_for
+from providers.settings import ModelSettings, ProviderSettings
+from providers.types import ModelInfo, Route
+
+_NO_SETTINGS = ModelSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class FoundProvider:
+    """A provider that nobody configured: a local server that answered, or a key in the environment.
+
+    `why` is one sentence for the person who wonders. `models` is empty where the server was not asked or is
+    `loading`.
+    """
+
+    name: str
+    settings: ProviderSettings
+    models: tuple[ModelInfo, ...] = ()
+    why: str = ""
+    loading: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Every provider, alias, role and chain, and what their servers told of their models. A value: changes
+    make new ones.
+    """
+
+    providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    roles: Mapping[str, str] = field(default_factory=dict)
+    fallback: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    listed: Mapping[str, tuple[ModelInfo, ...]] = field(default_factory=dict)
+    """What each server listed when it was asked."""
+    learned: Mapping[Route, ModelInfo] = field(default_factory=dict)
+    """What failures taught of single models (no tools, a smaller window); stands above what was listed."""
+
+    @classmethod
+    def of(
+        cls,
+        providers: Mapping[str, ProviderSettings],
+        aliases: Mapping[str, str] | None = None,
+        roles: Mapping[str, str] | None = None,
+        fallback: Mapping[str, Sequence[str]] | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> Catalog:
+        """From the sections `[providers]`, `[models]`, `[roles]` and `[fallback]`; `env` supplies presets'
+        missing keys.
+        """
+        return cls(
+            {name: complete(name, settings, env or {}) for name, settings in providers.items()},
+            dict(aliases or {}),
+            dict(roles or {}),
+            {name: tuple(chain) for name, chain in (fallback or {}).items()},
+        )
+
+    def adopting(self, found: Iterable[FoundProvider]) -> Catalog:
+        """With newly found providers added at the end; one of a known name or address only gets its models
+        updated.
+        """
+        known = dict(self.providers)
+        listed = dict(self.listed)
+        bases = {settings.api_base: name for name, settings in known.items() if settings.api_base}
+        for one in found:
+            settings = complete(one.name, one.settings, {})
+            name = bases.get(settings.api_base, one.name) if settings.api_base else one.name
+            known.setdefault(name, settings)
+            if one.models:
+                listed[name] = one.models
+        return replace(self, providers=known, listed=listed)
+
+    def listing(self, provider: str, models: Sequence[ModelInfo]) -> Catalog:
+        """With what this provider's server just listed."""
+        return replace(self, listed={**self.listed, provider: tuple(models)})
+
+    def learning(
+        self, route: Route, *, tools: bool | None = None, context_window: int | None = None
+    ) -> Catalog:
+        """With what a failure taught of one model."""
+        info = self.info(route)
+        info = replace(
+            info,
+            tools=info.tools if tools is None else tools,
+            context_window=context_window or info.context_window,
+        )
+        return replace(self, learned={**self.learned, route: info})
+
+    def inheriting(self, old: Catalog) -> Catalog:
+        """With what `old` had learned of providers that are the same in both."""
+        same = {name for name, settings in self.providers.items() if old.providers.get(name) == settings}
+        return replace(
+            self,
+            listed={**{n: m for n, m in old.listed.items() if n in same}, **self.listed},
+            learned={**{r: i for r, i in old.learned.items() if r.provider in same}, **self.learned},
+        )
+
+    def info(self, route: Route) -> ModelInfo:
+        """What is known of a model: the owner's word first, then what was learned, listed, and the preset's."""
+        settings = self.providers[route.provider]
+        preset = preset_for(route.provider, settings)
+        told = (
+            *((self.learned[route],) if route in self.learned else ()),
+            *(m for m in self.listed.get(route.provider, ()) if m.id == route.model),
+            *(m for m in (preset.models if preset else ()) if m.id == route.model),
+        )
+        owner = settings.model_info.get(route.model, _NO_SETTINGS)
+        windows = (owner.context_window, *(m.context_window for m in told))
+        tools = (owner.tools, *(m.tools for m in told))
+        tiers = (owner.tier, *(m.tier for m in told if m.tier != "weak"))
+        return ModelInfo(
+            route.model,
+            next((w for w in windows if w is not None), None),
+            next((t for t in tools if t is not None), None),
+            next((t for t in tiers if t is not None), "weak"),
+            any(m.tiny for m in told),
+        )
+
+    def local(self, provider: str) -> bool:
+        """Whether this provider is on this machine or its network, by its address."""
+        settings = self.providers[provider]
+        return is_local(settings.api_base) if settings.api_base else settings.kind == "starter"
+
+    def default_model(self, provider: str) -> str:
+        """The owner's, the preset's strong one, the first configured or listed; "" where the server has to be
+        asked.
+        """
+        settings = self.providers[provider]
+        preset = preset_for(provider, settings)
+        listed = self.listed.get(provider, ())
+        return (
+            settings.default_model
+            or (preset.strong if preset else "")
+            or next(iter(settings.models), "")
+            or next((m.id for m in listed if m.tools), "")
+            or next((m.id for m in listed), "")
+        )
+
+    def cheap_model(self, provider: str) -> str:
+        """The preset's cheap one, unless the owner named a default or models of their own."""
+        settings = self.providers[provider]
+        preset = preset_for(provider, settings)
+        if preset is None or settings.default_model or settings.models:
+            return self.default_model(provider)
+        return preset.cheap or self.default_model(provider)
+
+    def free(self, provider: str) -> bool:
+        """Whether the models that the preset names cost nothing."""
+        preset = preset_for(provider, self.providers[provider])
+        return self.local(provider) or (preset is not None and preset.free)
+
+    def names(self) -> refs.Names:
+        return refs.Names(
+            {name: self._known(name) for name in self.providers}, self.aliases, self.roles, self.fallback
+        )
+
+    def problems(self) -> tuple[str, ...]:
+        """One line for each thing that can't work, for `nanobot check`; none of them keeps the rest from
+        working.
+        """
+        lines = [line for name, s in self.providers.items() for line in _settings_problems(name, s)]
+        return (*lines, *refs.problems(self.names()))
+
+    def _known(self, name: str) -> refs.Known:
+        settings = self.providers[name]
+        preset = preset_for(name, settings)
+        models = dict.fromkeys(
+            (
+                *settings.models,
+                *((settings.default_model,) if settings.default_model else ()),
+                *(m.id for m in self.listed.get(name, ())),
+                *(m.id for m in (preset.models if preset else ())),
+            )
+        )
+        return refs.Known(tuple(models), self.default_model(name), preset.bare_prefix if preset else "")
+
+
+def kinds() -> tuple[str, ...]:
+    """The adapter kinds there are, by listing the folder; imports none of them."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(providers.adapters.__path__)))
+
+
+def load_spec(kind: str) -> ProviderSpec:
+    """The `SPEC` of one adapter module. Raises `Misconfigured` where there is none of that kind."""
+    if kind not in kinds():
+        raise Misconfigured(f"there is no provider kind {kind!r}; kinds are: {', '.join(kinds())}")
+    spec = importlib.import_module(f"providers.adapters.{kind}").SPEC
+    if not isinstance(spec, ProviderSpec):
+        raise Misconfigured(f"providers/adapters/{kind}.py exports no ProviderSpec as SPEC")
+    return spec
+
+
+def create(name: str, settings: ProviderSettings) -> Provider:
+    """One live provider from completed settings. Raises `Misconfigured`."""
+    for problem in _settings_problems(name, settings):
+        raise Misconfigured(problem)
+    return load_spec(settings.kind or "openai_compat").create(name, settings)
+
+
+@dataclass(slots=True)
+class _Live:
+    provider: Provider
+    settings: ProviderSettings
+    leases: int = 0
+    retired: bool = False
+
+
+class Registry:
+    """The live providers of a catalog: each is made on first use and keeps one connection pool until it is
+    retired.
+    """
+
+    def __init__(self, make: Callable[[str, ProviderSettings], Provider] = create) -> None:
+        self._make = make
+        self._live: dict[str, _Live] = {}
+        self._retired: list[_Live] = []
+
+    @contextmanager
+    def lease(self, name: str, settings: ProviderSettings) -> Iterator[Provider]:
+        """The provider, kept open while the block runs. Raises `Misconfigured` where it can't be made."""
+        live = self._live.get(name)
+        if live is None or live.settings != settings:
+            self._retire(name)
+            live = self._live[name] = _Live(self._make(name, settings), settings)
+        live.leases += 1
+        try:
+            yield live.provider
+        finally:
+            live.leases -= 1
+
+    async def keep(self, catalog: Catalog) -> None:
+        """Close what `catalog` no longer names or names differently; what is in use is closed later."""
+        for name in [n for n, live in self._live.items() if catalog.providers.get(n) != live.settings]:
+            self._retire(name)
+        await self.sweep()
+
+    async def sweep(self) -> None:
+        """Close retired providers that nobody uses any more."""
+        idle = [live for live in self._retired if live.leases == 0]
+        self._retired = [live for live in self._retired if live.leases > 0]
+        for live in idle:
+            await live.provider.aclose()
+
+    async def aclose(self) -> None:
+        for name in list(self._live):
+            self._retire(name)
+        retired, self._retired = self._retired, []
+        for live in retired:
+            await live.provider.aclose()
+
+    def _retire(self, name: str) -> None:
+        live = self._live.pop(name, None)
+        if live is not None:
+            self._retired.append(live)
+
+
+def _settings_problems(name: str, settings: ProviderSettings) -> Iterator[str]:
+    kind = settings.kind or "openai_compat"
+    if kind not in kinds():
+        yield f"providers.{name}.kind = {kind!r}: kinds are {', '.join(kinds())}"
+        return
+    preset = preset_for(name, settings)
+    if settings.api_base is None and kind == "openai_compat":
+        known = ", ".join(p for p, preset_ in PRESETS.items() if preset_.api_base)
+        yield f"providers.{name}: needs api_base, since it is none of the known names ({known})"
+    key = settings.api_key.get_secret_value() if settings.api_key else ""
+    if preset is not None and preset.needs_key and not key:
+        yield f"providers.{name}: needs api_key (or {preset.env[0]} in the environment)"
+    if key and not (key.isascii() and key.isprintable() and " " not in key):
+        yield f"providers.{name}.api_key: holds a space, a line break or another character that no key has"
