@@ -28,7 +28,7 @@ test-real: .venv/.real ## the tests against real counterparts (a 250 MB model); 
 lint: .venv/.dev ## style, types and import directions
 	@echo "==> ruff" && $(bin)/ruff check . && $(bin)/ruff format --check .
 	@echo "==> mypy" && $(bin)/mypy
-	@echo "==> lint-imports" && $(bin)/lint-imports
+	@echo "==> lint-imports" && $(bin)/lint-imports --no-logo
 
 check: lint test ## all that must hold before a commit
 
