@@ -1,4 +1,4 @@
-"""The locks hold all that pyproject.toml asks for, agree with each other, and name no index, URL or folder."""
+"""The locks hold all that pyproject.toml asks for, agree with each other, and name no index or folder."""
 
 from __future__ import annotations
 
