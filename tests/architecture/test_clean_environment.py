@@ -10,7 +10,6 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-
 _SETTINGS = {"OPENAI_API_KEY": "x", "NANOBOT_DATA": "/x", "STATE_DIRECTORY": "/x", "https_proxy": "http://x"}
 
 
