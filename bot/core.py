@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from pathlib import Path
 from bot import plugins
 from bot.config import AgentSettings, Config
 from bot.context.prompt import PromptBuilder
+from bot.discovery import Discovery
+from bot.paths import workspace_folder
 from bot.storage.database import Database
 from bot.toolbox import Toolbox, ToolSpec
 from providers.client import ModelClient
@@ -24,6 +27,7 @@ class Core:
     database: Database
     toolbox: Toolbox
     prompts: PromptBuilder
+    discovery: Discovery
     workspace: Path
     clock: Callable[[], float]
 
@@ -36,9 +40,9 @@ class CoreBuilder:
         self._models = models
         self._database = database
 
-    def build(self, clock: Callable[[], float] = time.time) -> Core:
+    def build(self, discovery: Discovery, clock: Callable[[], float] = time.time) -> Core:
         """Load the tools and make the workspace. Raises PluginError, OSError."""
-        workspace = self._config.workspace.path or self._database.path.parent / "workspace"
+        workspace = workspace_folder(self._config.workspace.path, self._database.path.parent, os.environ)
         workspace.mkdir(parents=True, exist_ok=True, mode=0o700)
         names = [name for name in plugins.names("bot.tools") if name not in self._config.tools.off]
         tools = [plugins.load("bot.tools", name, ToolSpec) for name in names]
@@ -49,6 +53,7 @@ class CoreBuilder:
             database=self._database,
             toolbox=Toolbox(tools, max_chars=settings.max_tool_result_chars),
             prompts=PromptBuilder(workspace, clock),
+            discovery=discovery,
             workspace=workspace,
             clock=clock,
         )

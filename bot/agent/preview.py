@@ -23,7 +23,9 @@ _CLOSE_SECONDS = 5.0
 class Preview:
     """`first(ref)` makes durable that a preview stands in the channel; `ref` is its reference, "" while there is none."""
 
-    def __init__(self, channel: Channel, address: Address, first: Callable[[str], Awaitable[None]], ref: str) -> None:
+    def __init__(
+        self, channel: Channel, address: Address, first: Callable[[str], Awaitable[None]], ref: str
+    ) -> None:
         self.ref = ref
         self._channel = channel
         self._address = address

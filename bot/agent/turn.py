@@ -45,12 +45,15 @@ class Turn:
 
     async def run(self) -> Outcome:
         try:
+            await self._core.discovery.look_again()
             return self._told() or await self._converse()
         except NoModel as error:
             self.paths.append(error.path)
             return NoModelLeft(error.path, error.retry_at)
         except UnknownName as error:
-            return Told(f"The model chosen for this chat can't be used: {error}. `/model auto` leaves it to me.")
+            return Told(
+                f"The model chosen for this chat can't be used: {error}. `/model auto` leaves it to me."
+            )
 
     def _told(self) -> Told | None:
         candidates = self._core.models.candidates(self._name)

@@ -42,7 +42,11 @@ class Lane:
         With `resumed`, only what belonged to that turn before the restart.
         """
         taken: list[Inbox] = []
-        while self.queue and (resumed is None or self.queue[0].turn == resumed) and not stands_alone(self.queue[0]):
+        while (
+            self.queue
+            and (resumed is None or self.queue[0].turn == resumed)
+            and not stands_alone(self.queue[0])
+        ):
             taken.append(self.queue.popleft())
         return taken
 
@@ -74,7 +78,9 @@ def stands_alone(row: Inbox) -> bool:
 class Bus:
     """`run_turn(lane)` answers what it takes from the lane; at most `limit` of them run at once."""
 
-    def __init__(self, run_turn: Callable[[Lane], Awaitable[None]], supervisor: Supervisor, *, limit: int) -> None:
+    def __init__(
+        self, run_turn: Callable[[Lane], Awaitable[None]], supervisor: Supervisor, *, limit: int
+    ) -> None:
         self._run_turn = run_turn
         self._supervisor = supervisor
         self._slots = asyncio.Semaphore(limit)
@@ -103,6 +109,10 @@ class Bus:
         lane = self._lanes.get(session)
         return lane is not None and lane.running
 
+    def pending(self, session: str) -> bool:
+        """Whether anything of a session is being answered or waits for it."""
+        return session in self._lanes
+
     def depth(self) -> tuple[int, int]:
         """(turns running, messages waiting in memory)."""
         lanes = self._lanes.values()
@@ -127,8 +137,10 @@ class Bus:
                     if self._closing:
                         return
                     lane.begin()
-                    await self._run_turn(lane)
-                    lane.running = False
+                    try:
+                        await self._run_turn(lane)
+                    finally:
+                        lane.running = False
         finally:
             del self._workers[lane.session]
             if not lane.queue:

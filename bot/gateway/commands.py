@@ -64,8 +64,10 @@ class Commands:
 
     def _model(self, session: str, wanted: str) -> Reply:
         if not wanted:
-            known = "\n".join(f"- `{name}`" for name in self._models.names())
-            return Reply(f"`/model NAME` chooses one for this chat, `/model auto` leaves it to me.\n{known}".strip())
+            known = "\n".join(f"- `{name}`" for name in self._models.choices())
+            return Reply(
+                f"`/model NAME` chooses one for this chat, `/model auto` leaves it to me.\n{known}".strip()
+            )
         if wanted == "auto":
             return Reply("I choose the model again.", partial(sessions.choose_model, key=session, model=""))
         try:

@@ -54,7 +54,7 @@ class Gate:
         if reply is not None:
             entry.row.state = InboxState.DONE
             entry.effect = reply.effect
-            entry.replies = [outgoing(inbound, reply.text, now)] if reply.text else []
+            entry.replies = [outgoing(inbound.address, reply.text, now)] if reply.text else []
         return entry
 
 

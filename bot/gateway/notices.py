@@ -55,6 +55,10 @@ def _failures(paths: Sequence[Sequence[Attempt]], answered: Any) -> list[Attempt
     for path in paths:
         for attempt in path:
             known = found.get(str(attempt.route))
-            if attempt.error and attempt.route != answered and (known is None or (attempt.called and not known.called)):
+            if (
+                attempt.error
+                and attempt.route != answered
+                and (known is None or (attempt.called and not known.called))
+            ):
                 found[str(attempt.route)] = attempt
     return list(found.values())

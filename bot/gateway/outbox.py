@@ -62,6 +62,10 @@ class Outbox:
             self._lanes[session] = _Lane(claimed=True)
             new[0].state = OutboxState.SENDING
 
+    async def store(self, new: Sequence[Row]) -> None:
+        """Store rows that belong to no turn, and deliver them."""
+        self.put(await self._database.write(partial(rows.add, rows=new)))
+
     def put(self, new: Sequence[Row]) -> None:
         """Deliver stored rows; where the first was claimed, all are of its session."""
         if new and new[0].state == OutboxState.SENDING:
@@ -81,6 +85,10 @@ class Outbox:
         for session, lane in self._lanes.items():
             if session.startswith(f"{channel}:"):
                 lane.nudge.set()
+
+    def pending(self, session: str) -> bool:
+        """Whether anything of a session is being delivered or waits for it."""
+        return session in self._lanes
 
     def depth(self) -> int:
         return sum(len(lane.rows) for lane in self._lanes.values())
@@ -121,7 +129,12 @@ class Outbox:
         channel = self._channels[row.channel]
         mark = _REPEAT_MARK if row.doubtful and not row.edits else ""
         out = Outbound(
-            row.id, Address(row.channel, row.chat, row.thread), mark + row.text, row.edits, row.reply_to, row.kind
+            row.id,
+            Address(row.channel, row.chat, row.thread),
+            mark + row.text,
+            row.edits,
+            row.reply_to,
+            row.kind,
         )
         try:
             receipt = await channel.send(out)
@@ -141,9 +154,13 @@ class Outbox:
     def _again(self, row: Row, detail: str, wait: float) -> Settled:
         assert row.id is not None  # noqa: S101 -- stored rows only
         if not row.error:
-            log.warning("outbox %s to %s was not delivered and will be tried again: %s", row.id, row.session, detail)
+            log.warning(
+                "outbox %s to %s was not delivered and will be tried again: %s", row.id, row.session, detail
+            )
         row.error, row.not_before = detail, self._clock() + wait
-        return Settled(row.id, OutboxState.QUEUED, error=detail, not_before=row.not_before, doubtful=row.doubtful)
+        return Settled(
+            row.id, OutboxState.QUEUED, error=detail, not_before=row.not_before, doubtful=row.doubtful
+        )
 
     async def _settle(self, settled: Settled | None, upcoming: Row | None) -> None:
         """Commit, however long the disk refuses: what was delivered must not be forgotten."""

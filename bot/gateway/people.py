@@ -12,7 +12,7 @@ from bot.errors import BotError
 from bot.storage import people as rows
 from bot.storage.database import Database
 from bot.storage.tables import Outbox, Pairing, Role
-from channels.types import Inbound
+from channels.types import Address, Inbound
 
 OWNER = "owner"
 """The name of the person who runs this, where the configuration names nobody as owner."""
@@ -31,10 +31,15 @@ class People:
     """The directory in memory; the database holds what pairing added."""
 
     def __init__(
-        self, database: Database, configured: Mapping[tuple[str, str], Person], clock: Callable[[], float]
+        self,
+        database: Database,
+        configured: Mapping[tuple[str, str], Person],
+        owner: Person,
+        clock: Callable[[], float],
     ) -> None:
+        self.owner = owner
+        """Who the user at the terminal is."""
         self._database = database
-        self._configured = dict(configured)
         self._known = dict(configured)
         self.clock = clock
 
@@ -42,14 +47,9 @@ class People:
         for identity, person in await self._database.read(rows.identities):
             self._known.setdefault((identity.channel, identity.sender), Person(person.name, person.role))
 
-    @property
-    def owner(self) -> Person:
-        """Who the user at the terminal is."""
-        named = [person for person in self._configured.values() if person.role == Role.OWNER]
-        return named[0] if named else Person(OWNER, Role.OWNER)
-
     def identify(self, channel: str, sender: str) -> Person | None:
-        return self._known.get((channel, sender))
+        """Who writes, or None for a stranger. Whoever can open the control socket is the owner."""
+        return self.owner if channel == "terminal" else self._known.get((channel, sender))
 
     async def offer_code(self, inbound: Inbound) -> list[Outbox]:
         """Store a code for a stranger with the message that shows it; nothing if he has one or too many are pending."""
@@ -60,7 +60,8 @@ class People:
             channel=inbound.address.channel,
             sender=inbound.sender.id,
             sender_name=inbound.sender.name[:80],
-            session=str(inbound.address),
+            chat=inbound.address.chat,
+            thread=inbound.address.thread,
             created_at=now,
             expires_at=now + _CODE_SECONDS,
         )
@@ -68,8 +69,10 @@ class People:
             "I only talk to people I know. If you belong here, ask my owner to run this within the hour:\n"
             f"`nanobot pair approve {code}`"
         )
-        reply = outgoing(inbound, text, now)
-        return await self._database.write(partial(rows.offer, pairing=pairing, replies=[reply], most=_MOST_CODES))
+        reply = outgoing(inbound.address, text, now)
+        return await self._database.write(
+            partial(rows.offer, pairing=pairing, replies=[reply], most=_MOST_CODES)
+        )
 
     async def pending(self) -> list[Pairing]:
         return await self._database.read(partial(rows.pairings, now=self.clock()))
@@ -82,7 +85,9 @@ class People:
         wanted = code.strip().upper()
         found = next((p for p in await self.pending() if p.code == wanted), None)
         if found is None:
-            raise BotError(f"no pairing code {wanted}; codes last an hour, `nanobot pair list` shows those pending")
+            raise BotError(
+                f"no pairing code {wanted}; codes last an hour, `nanobot pair list` shows those pending"
+            )
         person = self._person_for(found, name)
         await self._database.write(
             partial(rows.link, pairing=found, person=person.name, role=person.role, now=self.clock())
@@ -106,9 +111,14 @@ class People:
         return Person(next(n for n in names if n not in taken), Role.USER)
 
 
-def outgoing(inbound: Inbound, text: str, now: float) -> Outbox:
-    """A reply to a message, outside any turn."""
-    at = inbound.address
+def outgoing(at: Address, text: str, now: float) -> Outbox:
+    """A message outside any turn: the reply to a command, a word to a stranger."""
     return Outbox(
-        session=str(at), channel=at.channel, chat=at.chat, thread=at.thread, kind="reply", text=text, created_at=now
+        session=str(at),
+        channel=at.channel,
+        chat=at.chat,
+        thread=at.thread,
+        kind="reply",
+        text=text,
+        created_at=now,
     )

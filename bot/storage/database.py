@@ -35,6 +35,8 @@ Transaction = Session
 
 _BATCH = 64
 """Most transactions that share one commit; bounds how long the first of them waits."""
+FIRST_WAIT = 1.0
+"""Seconds before a write that the disk refused is tried again; doubling."""
 
 
 @dataclass(slots=True)
@@ -74,7 +76,7 @@ class Database:
 
     async def insist(self, run: Callable[[Session], T], undo: Callable[[], None] = lambda: None) -> T:
         """As `write`, but tried again however long the disk refuses; `undo` runs before each next try."""
-        wait = 1.0
+        wait = FIRST_WAIT
         while True:
             try:
                 return await self.write(run)

@@ -35,7 +35,12 @@ def settle(s: Db, done: Settled | None, claim: int | None) -> None:
     """Write down how a send ended, and claim the next row, in one commit."""
     if done is not None:
         row = s.get_one(Outbox, done.id)
-        row.state, row.error, row.not_before, row.doubtful = done.state, done.error, done.not_before, done.doubtful
+        row.state, row.error, row.not_before, row.doubtful = (
+            done.state,
+            done.error,
+            done.not_before,
+            done.doubtful,
+        )
         row.attempts += 1
         if done.receipt:
             row.receipt, row.sent_at = done.receipt, done.at
@@ -48,7 +53,8 @@ def recover(s: Db, channels: Sequence[str]) -> list[Outbox]:
     rows = s.exec(
         select(Outbox)
         .where(
-            col(Outbox.state).in_([OutboxState.QUEUED, OutboxState.SENDING]), col(Outbox.channel).in_(channels)
+            col(Outbox.state).in_([OutboxState.QUEUED, OutboxState.SENDING]),
+            col(Outbox.channel).in_(channels),
         )
         .order_by(col(Outbox.id))
     ).all()
@@ -70,5 +76,7 @@ def counts(s: Db) -> dict[str, int]:
 def last_answer(s: Db, session: str) -> Turn | None:
     """The newest finished turn of a session."""
     return s.exec(
-        select(Turn).where(Turn.session == session, col(Turn.ended_at).is_not(None)).order_by(col(Turn.id).desc())
+        select(Turn)
+        .where(Turn.session == session, col(Turn.ended_at).is_not(None))
+        .order_by(col(Turn.id).desc())
     ).first()

@@ -17,14 +17,18 @@ def identities(s: Db) -> list[tuple[Identity, Person]]:
 
 def pairings(s: Db, now: float) -> list[Pairing]:
     """The codes still valid, oldest first."""
-    return list(s.exec(select(Pairing).where(Pairing.expires_at > now).order_by(col(Pairing.created_at))).all())
+    return list(
+        s.exec(select(Pairing).where(Pairing.expires_at > now).order_by(col(Pairing.created_at))).all()
+    )
 
 
 def offer(s: Db, pairing: Pairing, replies: Sequence[Outbox], *, most: int) -> list[Outbox]:
     """Store a code and the message that shows it, unless this sender holds one or `most` are pending already."""
     s.execute(delete(Pairing).where(col(Pairing.expires_at) <= pairing.created_at))
     pending = s.exec(select(Pairing)).all()
-    if len(pending) >= most or any((p.channel, p.sender) == (pairing.channel, pairing.sender) for p in pending):
+    if len(pending) >= most or any(
+        (p.channel, p.sender) == (pairing.channel, pairing.sender) for p in pending
+    ):
         return []
     s.add(pairing)
     s.add_all(replies)

@@ -24,7 +24,9 @@ def prepare(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         found = _revision(path) if path.exists() and path.stat().st_size else None
     except OSError as error:
-        raise StorageError(f"{path}: {error.strerror}; check who owns the folder, or name another with --data") from None
+        raise StorageError(
+            f"{path}: {error.strerror}; check who owns the folder, or name another with --data"
+        ) from None
     known = revisions()
     if found == known[-1]:
         return
@@ -39,14 +41,18 @@ def prepare(path: Path) -> None:
 def _revision(path: Path) -> str | None:
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5.0)) as connection:
-            tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            tables = {
+                row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            }
             if path.stat().st_size <= _FULL_CHECK_BYTES:
                 verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
                 if verdict != "ok":
                     raise _damaged(path, verdict)
             if "alembic_version" not in tables:
                 if tables:
-                    raise StorageError(f"{path} is a database of another program; name another folder with --data")
+                    raise StorageError(
+                        f"{path} is a database of another program; name another folder with --data"
+                    )
                 return None
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
             return str(row[0]) if row else None

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlmodel import Session as Db
 from sqlmodel import select
 
+from bot.errors import StorageError
 from bot.storage.database import Database
 from bot.storage.tables import ProviderState
+
+log = logging.getLogger(__name__)
 
 
 class ProviderStates:
@@ -29,4 +33,8 @@ class ProviderStates:
         def save_provider_state(s: Db) -> None:
             s.merge(row)
 
-        await self._database.write(save_provider_state)
+        try:
+            await self._database.write(save_provider_state)
+        except StorageError as error:
+            # Worth a line, not an answer: after a restart this rest is learned again.
+            log.warning("the state of %s was not kept: %s", scope, error)

@@ -1,11 +1,11 @@
 """The rows that everything is. Times are seconds since the epoch (UTC); `session` is an `Address` as text.
 
-    person ─< identity            who may write, and how each channel knows them
-    pairing                       codes shown to strangers
-    inbox ─> turn ─< message      what was taken, the turn that answers it, its recorded steps
-                  └< outbox       what is to be delivered, one row a piece
-    session                       one chat, topic or thread
-    provider_state, notice_state  rests and breakers; what a reader was last told of them
+person ─< identity            who may write, and how each channel knows them
+pairing                       codes shown to strangers
+inbox ─> turn ─< message      what was taken, the turn that answers it, its recorded steps
+              └< outbox       what is to be delivered, one row a piece
+session                       one chat, topic or thread
+provider_state, notice_state  rests and breakers; what a reader was last told of them
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ class OutboxState(StrEnum):
 
 def _one_of(states: type[StrEnum]) -> Column[Any]:
     """A text column that holds the members' values, so that the tables read well in any SQLite shell."""
-    return Column(Enum(states, values_callable=lambda s: [m.value for m in s], native_enum=False), nullable=False)
+    return Column(
+        Enum(states, values_callable=lambda s: [m.value for m in s], native_enum=False), nullable=False
+    )
 
 
 class Person(SQLModel, table=True):
@@ -67,7 +69,8 @@ class Pairing(SQLModel, table=True):
     channel: str
     sender: str
     sender_name: str = ""
-    session: str
+    chat: str
+    thread: str = ""
     created_at: float
     expires_at: float
 

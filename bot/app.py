@@ -1,0 +1,240 @@
+"""The only wiring: what is made from what, in which order it starts, and so in which order it stops.
+
+    lock → database → models → supervisor → channels, outbox, bus, gate → control socket → receiving
+
+Leaving the stack backwards is the stop procedure. Before that, `stop` takes nothing new, lets running turns end and
+what is written go out, each for a bounded time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from pydantic import BaseModel, SecretStr
+
+from bot import paths, plugins
+from bot.agent.agent import Agent
+from bot.config import Config, Loaded
+from bot.core import CoreBuilder
+from bot.discovery import Discovery
+from bot.gateway.bus import Bus
+from bot.gateway.commands import MENU, Commands
+from bot.gateway.gate import Gate
+from bot.gateway.outbox import Outbox
+from bot.gateway.people import OWNER, People, Person, outgoing
+from bot.ops import control
+from bot.ops.control import Control
+from bot.ops.status import Status
+from bot.storage import inbox, outbox
+from bot.storage.database import Database
+from bot.storage.lock import locked
+from bot.storage.states import ProviderStates
+from bot.storage.tables import Pairing, Role
+from bot.supervisor import Supervisor
+from channels.base import Channel, ChannelSpec
+from channels.terminal import TerminalChannel
+from channels.types import Address
+from providers.client import ModelClient
+
+log = logging.getLogger(__name__)
+
+DRAIN_SECONDS = 20.0
+_FLUSH_SECONDS = 5.0
+CHANNELS = "channels.adapters"
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What an app is started with. `announce` tells a person at the terminal why it takes longer."""
+
+    loaded: Loaded
+    data: Path
+    env: Mapping[str, str]
+    announce: Callable[[str], None] = log.warning
+    serve_channels: bool = True
+    """Whether the configured channels run; a terminal chat of its own leaves them to the daemon."""
+
+
+@dataclass(slots=True)
+class App:
+    """A running bot. Made by `opened`."""
+
+    discovery: Discovery
+    models: ModelClient
+    people: People
+    channels: Mapping[str, Channel]
+    bus: Bus
+    outbox: Outbox
+    gate: Gate
+    status: Status
+    _database: Database
+    _supervisor: Supervisor
+    _receivers: list[asyncio.Task[None]] = field(default_factory=list)
+    _stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    _cut: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def recover(self) -> None:
+        """Go on where the last run ended: replies that were written go out, questions that were taken are answered."""
+        kinds = list(self.channels)
+        undelivered = await self._database.insist(partial(outbox.recover, channels=kinds))
+        work = await self._database.insist(partial(inbox.recover, channels=kinds))
+        if undelivered or work.rows:
+            log.info("found %d messages to answer and %d to deliver", len(work.rows), len(undelivered))
+        self.outbox.put(undelivered)
+        turns = {turn.id: turn for turn in work.turns}
+        for row in sorted(work.rows, key=lambda row: (row.turn not in turns, row.id or 0)):
+            self.bus.put([row], turns.get(row.turn))
+
+    def receive(self) -> None:
+        """Let the channels take messages in, and look for models where there are none."""
+        for kind, channel in self.channels.items():
+            self._receivers.append(self._supervisor.keep(f"channel {kind}", partial(channel.run, self.gate.take)))
+        self._receivers.append(self._supervisor.keep("discovery", self.discovery.watch))
+
+    async def run_until_stopped(self) -> None:
+        """Serve until SIGTERM or Ctrl-C, then stop gently; a second one cuts what still runs."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._signalled)
+        try:
+            await self._stopping.wait()
+            await self.stop(DRAIN_SECONDS)
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    async def stop(self, drain: float) -> None:
+        """Take nothing new, give running turns `drain` seconds, let what is written go out."""
+        for task in self._receivers:
+            task.cancel()
+        gently = self._supervisor.spawn("drain", self._drained(drain))
+        cut = self._supervisor.spawn("cut", self._until_cut())
+        await asyncio.wait([gently, cut], return_when=asyncio.FIRST_COMPLETED)
+
+    async def welcome(self, pairing: Pairing) -> None:
+        """Tell somebody who was let in; only where that channel runs."""
+        if pairing.channel in self.channels:
+            at = Address(pairing.channel, pairing.chat, pairing.thread)
+            await self.outbox.store([outgoing(at, "You are in. What can I do for you?", time.time())])
+
+    async def _drained(self, seconds: float) -> None:
+        running, _ = self.bus.depth()
+        if running:
+            log.info("stopping; %d answers are being finished, for at most %.0f s", running, seconds)
+        await self.bus.drain(seconds)
+        await self.outbox.flush(_FLUSH_SECONDS)
+
+    async def _until_cut(self) -> None:
+        await self._cut.wait()
+
+    def _signalled(self) -> None:
+        if self._stopping.is_set():
+            self._cut.set()
+        self._stopping.set()
+
+
+@asynccontextmanager
+async def opened(start: Start) -> AsyncIterator[App]:
+    """Start everything; leaving stops it at once (call `stop` before, to stop gently). Raises BotError."""
+    config = start.loaded.config
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(locked(start.data, start.announce))
+        database = await Database.open(start.data / "nanobot.db")
+        stack.push_async_callback(database.aclose)
+        discovery = Discovery(config, start.env)
+        models = ModelClient(await discovery.catalog(), store=ProviderStates(database, time.time))
+        stack.push_async_callback(models.aclose)
+        await models.restore()
+        discovery.attach(models)
+        terminal = TerminalChannel()
+        channels = {"terminal": terminal, **(_channels(config) if start.serve_channels else {})}
+        for channel in channels.values():
+            stack.push_async_callback(channel.aclose)
+        supervisor = await stack.enter_async_context(Supervisor())
+        app = await _assemble(start, _Parts(database, discovery, models, channels, supervisor))
+        terminal.on_attach = partial(app.outbox.nudge, "terminal")
+        served = Control(
+            terminal, app.bus, app.outbox, app.people, models, database, app.status.report, app.welcome
+        )
+        await stack.enter_async_context(control.serving(served, app.status.socket, supervisor))
+        await app.recover()
+        app.receive()
+        yield app
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What is open when the rest is put together."""
+
+    database: Database
+    discovery: Discovery
+    models: ModelClient
+    channels: Mapping[str, Channel]
+    supervisor: Supervisor
+
+
+async def _assemble(start: Start, parts: _Parts) -> App:
+    config, database, models, channels = start.loaded.config, parts.database, parts.models, parts.channels
+    people = People(database, _identities(config), _owner(config), time.time)
+    await people.load()
+    core = CoreBuilder(config, models, database).build(parts.discovery)
+    out = Outbox(database, channels, parts.supervisor, time.time)
+    agent = Agent(core, out, channels, parts.supervisor)
+    bus = Bus(agent.run_turn, parts.supervisor, limit=config.agent.max_concurrent_turns)
+    status = Status(
+        models=models,
+        discovery=parts.discovery,
+        channels=channels,
+        bus=bus,
+        database=database,
+        config=start.loaded.origin,
+        socket=paths.socket_path(start.data, start.env),
+        started_at=time.time(),
+        warnings=start.loaded.notices,
+    )
+    gate = Gate(database, people, Commands(bus, models, status.summary), out, bus)
+    return App(
+        parts.discovery, models, people, channels, bus, out, gate, status, database, parts.supervisor
+    )
+
+
+def _channels(config: Config) -> dict[str, Channel]:
+    """Every configured channel, by kind."""
+    return {
+        kind: plugins.load(CHANNELS, kind, ChannelSpec).create(settings, MENU)
+        for kind, settings in config.channels.items()
+    }
+
+
+def _identities(config: Config) -> dict[tuple[str, str], Person]:
+    """Who the configuration names, by (channel, sender)."""
+    return {
+        (channel, sender): Person(name, Role(person.role))
+        for name, person in config.people.items()
+        for channel, senders in person.identities.items()
+        for sender in senders
+    }
+
+
+def _owner(config: Config) -> Person:
+    """The first owner that the configuration names, else whoever runs this."""
+    name = next((name for name, person in config.people.items() if person.role == "owner"), OWNER)
+    return Person(name, Role.OWNER)
+
+
+def secrets(settings: BaseModel) -> Iterator[str]:
+    """Every secret in a tree of settings, for the log to leave out."""
+    for _, value in settings:
+        for one in value.values() if isinstance(value, Mapping) else [value]:
+            if isinstance(one, SecretStr):
+                yield one.get_secret_value()
+            elif isinstance(one, BaseModel):
+                yield from secrets(one)

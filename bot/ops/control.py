@@ -1,0 +1,187 @@
+"""What a daemon's own commands talk to: a small HTTP API on a Unix socket that only its user can open."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from bot import paths
+from bot.errors import BotError
+from bot.gateway.bus import Bus
+from bot.gateway.outbox import Outbox
+from bot.gateway.people import People
+from bot.storage import outbox as rows
+from bot.storage.database import Database
+from bot.supervisor import Supervisor
+from channels.terminal import Piece, Preview, TerminalChannel
+from providers.client import ModelClient
+from providers.errors import UnknownName
+
+_PING_SECONDS = 15.0
+_IDLE_SECONDS = 0.03
+"""How soon after the last piece the client learns that nothing follows."""
+_GOODBYE_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What the API shows and does. `status` gives the object of `nanobot status --json`."""
+
+    terminal: TerminalChannel
+    bus: Bus
+    outbox: Outbox
+    people: People
+    models: ModelClient
+    database: Database
+    status: Callable[[], Awaitable[dict[str, Any]]]
+    welcome: Callable[[Any], Awaitable[None]]
+
+    def app(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/v1/status", self._status),
+                Route("/v1/terminal", self._listen, methods=["GET"]),
+                Route("/v1/terminal", self._say, methods=["POST"]),
+                Route("/v1/resolve", self._resolve),
+                Route("/v1/pairings", self._pairings),
+                Route("/v1/pairings/{code}", self._pair, methods=["POST"]),
+            ],
+            exception_handlers={BotError: _refused, UnknownName: _refused},
+        )
+
+    async def _status(self, _request: Request) -> Response:
+        return JSONResponse(await self.status())
+
+    async def _resolve(self, request: Request) -> Response:
+        resolution = self.models.resolve(request.query_params.get("name", ""))
+        routes = [str(route) for route in resolution.routes]
+        return JSONResponse({"name": resolution.name, "routes": routes, "steps": list(resolution.steps)})
+
+    async def _pairings(self, _request: Request) -> Response:
+        fields = ("code", "channel", "sender", "sender_name", "expires_at")
+        return JSONResponse([{f: getattr(p, f) for f in fields} for p in await self.people.pending()])
+
+    async def _pair(self, request: Request) -> Response:
+        code, asked = request.path_params["code"], await request.json()
+        if asked.get("action") == "refuse":
+            await self.people.refuse(code)
+            return JSONResponse({})
+        pairing, person = await self.people.approve(code, asked.get("name") or "")
+        await self.welcome(pairing)
+        return JSONResponse({"person": person.name, "role": person.role, "channel": pairing.channel})
+
+    async def _say(self, request: Request) -> Response:
+        text = (await request.json()).get("text", "")
+        if not text.strip():
+            return JSONResponse({"error": "the message is empty"}, 400)
+        await self.terminal.submit(text)
+        return JSONResponse({}, 202)
+
+    async def _listen(self, _request: Request) -> Response:
+        return StreamingResponse(self._events(), media_type="application/x-ndjson")
+
+    async def _events(self) -> AsyncIterator[str]:
+        """Everything that the terminal shows, one JSON object a line; "idle" when nothing more is to come."""
+        session = self.terminal.session
+        async with self.terminal.listen() as listener:
+            yield _line(type="attached", session=session, busy=self.bus.busy(session))
+            idle, pinged = True, asyncio.get_running_loop().time()
+            while True:
+                event = await listener.next(_IDLE_SECONDS if not idle else _PING_SECONDS / 10)
+                match event:
+                    case Preview(text):
+                        yield _line(type="preview", text=text)
+                        idle = False
+                    case Piece(out):
+                        yield _line(
+                            type="message", kind=out.kind, text=out.text, replaces_preview=bool(out.edits)
+                        )
+                        idle = False
+                now = asyncio.get_running_loop().time()
+                if event is None and not self._pending(session):
+                    if not idle:
+                        yield _line(type="idle", outcome=await self._outcome(session))
+                    idle = True
+                elif event is None:
+                    idle = False
+                if now - pinged > _PING_SECONDS:
+                    pinged = now
+                    yield _line(type="ping")
+
+    def _pending(self, session: str) -> bool:
+        return self.bus.pending(session) or self.outbox.pending(session)
+
+    async def _outcome(self, session: str) -> str:
+        turn = await self.database.read(partial(rows.last_answer, session=session))
+        return turn.outcome if turn is not None else ""
+
+
+@asynccontextmanager
+async def serving(control: Control, path: Path, supervisor: Supervisor) -> AsyncIterator[None]:
+    """Serve the API on a socket at `path`, replacing one that a killed daemon left. Raises BotError."""
+    paths.make_socket_folder(path)
+    listener = _bind(path)
+    config = uvicorn.Config(
+        control.app(),
+        log_config=None,
+        lifespan="off",
+        access_log=False,
+        timeout_graceful_shutdown=1,
+        ws="none",
+    )
+    server = uvicorn.Server(config)
+    # The daemon has its own signals; uvicorn's would take them.
+    server.capture_signals = _no_signals  # type: ignore[method-assign] # its own hook for this
+    task = supervisor.spawn("control socket", server.serve([listener]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        server.force_exit = True
+        await asyncio.wait([task], timeout=_GOODBYE_SECONDS)
+        with suppress(FileNotFoundError):
+            path.unlink()
+
+
+def _bind(path: Path) -> socket.socket:
+    with suppress(FileNotFoundError):
+        path.unlink()
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    except OSError as error:
+        listener.close()
+        raise BotError(f"{path}: the control socket can't be made: {error.strerror}") from None
+    finally:
+        os.umask(before)
+    listener.listen(16)
+    listener.setblocking(False)
+    return listener
+
+
+@contextmanager
+def _no_signals() -> Iterator[None]:
+    yield
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    return JSONResponse({"error": str(error)}, 404)
+
+
+def _line(**event: Any) -> str:
+    return json.dumps(event, ensure_ascii=False) + "\n"

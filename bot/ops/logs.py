@@ -1,0 +1,44 @@
+"""Log lines: for a person on a terminal, with their priority for the journal, never with a secret's value in them."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterable
+from typing import TextIO
+
+_LOUD_LIBRARIES = ("httpx", "httpcore", "telegram", "uvicorn", "asyncio", "alembic", "markdown_it")
+_PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
+"""The journal reads `<N>` before a line as its priority; see sd-daemon(3)."""
+
+
+class Redacting(logging.Formatter):
+    """Replaces every secret that occurs in a finished line, traces included."""
+
+    def __init__(self, pattern: str, secrets: Iterable[str], *, journal: bool) -> None:
+        super().__init__(pattern, "%H:%M:%S")
+        # Longest first, so that a secret that contains another is replaced whole.
+        self._secrets = sorted((secret for secret in secrets if len(secret) >= 6), key=len, reverse=True)
+        self._journal = journal
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = super().format(record)
+        for secret in self._secrets:
+            line = line.replace(secret, "[secret]")
+        if self._journal:
+            mark = f"<{_PRIORITIES.get(record.levelno, 6)}>"
+            line = mark + line.replace("\n", f"\n{mark}")
+        return line
+
+
+def configure(secrets: Iterable[str], *, verbose: bool, journal: bool, stream: TextIO | None = None) -> None:
+    """Send the process's log to standard error; `journal` when systemd reads it."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    pattern = "%(name)s: %(message)s" if journal else "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+    handler.setFormatter(Redacting(pattern, secrets, journal=journal))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.DEBUG if verbose else logging.INFO)
+    for name in _LOUD_LIBRARIES:
+        # At INFO these write one line per request, addresses (with a bot's token in them) included.
+        logging.getLogger(name).setLevel(logging.WARNING)

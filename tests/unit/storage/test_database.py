@@ -1,0 +1,123 @@
+"""Transactions: durable, one commit for what waits, one failure undoing only itself, no work lost at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from bot.errors import StorageError
+from bot.storage.database import Database, Transaction
+from bot.storage.tables import Person, Role
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    opened = await Database.open(tmp_path / "nanobot.db")
+    yield opened
+    await opened.aclose()
+
+
+def adding(name: str) -> Callable[[Transaction], str]:
+    def add(s: Transaction) -> str:
+        s.add(Person(name=name, role=Role.USER, created_at=0.0))
+        return name
+
+    return add
+
+
+def names(path: Path) -> list[str]:
+    with sqlite3.connect(path) as connection:
+        rows = [row[0] for row in connection.execute("SELECT name FROM person ORDER BY name")]
+    connection.close()
+    return rows
+
+
+async def test_what_write_returned_from_is_on_disk(database: Database) -> None:
+    assert await database.write(adding("ann")) == "ann"
+    assert names(database.path) == ["ann"]
+
+
+async def test_a_failure_undoes_only_its_own_part_of_a_shared_commit(database: Database) -> None:
+    await database.write(adding("ann"))
+    results = await asyncio.gather(
+        database.write(adding("bob")),
+        database.write(adding("ann")),
+        database.write(adding("cid")),
+        return_exceptions=True,
+    )
+    assert results[0] == "bob"
+    assert isinstance(results[1], StorageError)
+    assert results[2] == "cid"
+    assert names(database.path) == ["ann", "bob", "cid"]
+
+
+async def test_an_error_of_the_function_reaches_its_caller_and_undoes_it(database: Database) -> None:
+    def fail(s: Transaction) -> None:
+        s.add(Person(name="half", role=Role.USER, created_at=0.0))
+        s.flush()
+        raise LookupError("no")
+
+    with pytest.raises(LookupError, match="no"):
+        await database.write(fail)
+    assert names(database.path) == []
+
+
+async def test_reads_see_every_write_submitted_before(database: Database) -> None:
+    writes = [asyncio.ensure_future(database.write(adding(f"p{n}"))) for n in range(20)]
+    await asyncio.sleep(0)  # so that they are submitted
+    found = await database.read(lambda s: s.get(Person, "p19"))
+    await asyncio.gather(*writes)
+    assert found is not None
+
+
+async def test_a_cancelled_caller_leaves_a_whole_transaction(database: Database) -> None:
+    task = asyncio.ensure_future(database.write(adding("ann")))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await database.read(lambda s: None)
+    assert names(database.path) == ["ann"]
+
+
+async def test_closing_finishes_what_was_queued(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path / "nanobot.db")
+    writes = [asyncio.ensure_future(database.write(adding(f"p{n}"))) for n in range(200)]
+    await asyncio.sleep(0)
+    await database.aclose()
+    await asyncio.gather(*writes)
+    assert len(names(database.path)) == 200
+    with pytest.raises(StorageError, match="closed"):
+        await database.write(adding("late"))
+
+
+async def test_insist_goes_on_until_the_disk_takes_it(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.storage.database.FIRST_WAIT", 0.001)
+    tries: list[int] = []
+    undone: list[int] = []
+
+    def flaky(s: Transaction) -> str:
+        tries.append(1)
+        if len(tries) < 3:
+            raise StorageError("disk full")
+        return adding("ann")(s)
+
+    assert await database.insist(flaky, lambda: undone.append(1)) == "ann"
+    assert (len(tries), len(undone)) == (3, 2)
+    assert names(database.path) == ["ann"]
+
+
+async def test_commits_are_flushed_to_the_disk_and_the_file_is_private(database: Database) -> None:
+    def settings(s: Transaction) -> tuple[str, int, int]:
+        connection = s.connection()
+        return tuple(  # type: ignore[return-value] # three pragmas
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        )
+
+    assert await database.read(settings) == ("wal", 2, 1)
+    assert database.path.stat().st_mode & 0o077 == 0
