@@ -143,8 +143,14 @@ class BadRequest(ProviderError):
 
 
 class UnknownParameter(BadRequest):
+    """`parameter` is its name on the wire, where the server told it."""
+
     moves_on = True
     summary = "doesn't know a part of the request"
+
+    def __init__(self, detail: str = "", *, parameter: str = "", status: int | None = None) -> None:
+        super().__init__(detail, status=status)
+        self.parameter = parameter
 
 
 class Refused(ProviderError):

@@ -1,0 +1,139 @@
+"""HTTP to a provider: the client with its time limits, and httpx's errors translated, here and nowhere else."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+
+import httpx
+
+from providers.errors import (
+    CutStream,
+    Malformed,
+    Misconfigured,
+    ProviderError,
+    ServerError,
+    Stalled,
+    Unreachable,
+)
+from providers.presets import is_local
+from providers.settings import ProviderSettings
+
+USER_AGENT = "nanobot"
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Limits in seconds: for the connection, for the first token of an answer, and between two tokens."""
+
+    connect: float
+    first_token: float
+    between_tokens: float
+
+
+CLOUD = Timeouts(connect=5.0, first_token=60.0, between_tokens=90.0)
+LOCAL = Timeouts(connect=1.0, first_token=300.0, between_tokens=180.0)
+"""A home machine computes a long prompt for minutes before its first token, and queues requests without a
+word.
+"""
+
+TRANSLATION: tuple[tuple[type[Exception], type[ProviderError], str], ...] = (
+    (httpx.ConnectTimeout, Unreachable, "no connection in time"),
+    (httpx.PoolTimeout, Unreachable, "all connections are busy"),
+    (httpx.WriteTimeout, Unreachable, "took the request too slowly"),
+    (httpx.ReadTimeout, Stalled, "sent nothing for too long"),
+    (httpx.TimeoutException, Stalled, "took too long"),
+    (httpx.ConnectError, Unreachable, "no connection"),
+    (httpx.UnsupportedProtocol, Misconfigured, "api_base is no http address"),
+    (httpx.InvalidURL, Misconfigured, "api_base is no valid address"),
+    (httpx.LocalProtocolError, Misconfigured, "the key or address can't be sent"),
+    (httpx.RemoteProtocolError, Unreachable, "hung up"),
+    (httpx.ProxyError, Unreachable, "the proxy refused"),
+    (httpx.NetworkError, Unreachable, "the connection broke"),
+    (httpx.DecodingError, Malformed, "its compression is broken"),
+    (httpx.TooManyRedirects, ServerError, "redirects in circles"),
+    (httpx.StreamError, CutStream, "its answer can't be read any further"),
+    (httpx.TransportError, Unreachable, "the connection failed"),
+    (httpx.HTTPError, ServerError, "HTTP failed"),
+    (httpx.CookieConflict, ServerError, "sent contradictory cookies"),
+)
+"""First match wins: the narrower classes stand before those that they belong to."""
+
+FOREIGN: tuple[type[Exception], ...] = (
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    httpx.StreamError,
+    httpx.CookieConflict,
+)
+"""Everything that httpx raises; what to catch around its calls."""
+
+DROPPED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError, httpx.CloseError)
+"""How a kept-alive connection fails that the server had closed in the meantime."""
+
+
+def translate(error: Exception, *, streaming: bool = False) -> ProviderError:
+    """What one of httpx's errors means. `streaming` says that an answer had begun: then a lost connection cut
+    it off.
+    """
+    if isinstance(error, httpx.ConnectError) and (reason := _certificate_problem(error)):
+        return Misconfigured(f"its certificate is not trusted ({reason})")
+    kind, text = next(
+        ((k, t) for foreign, k, t in TRANSLATION if isinstance(error, foreign)), (ServerError, "failed")
+    )
+    if streaming and kind is Unreachable:
+        kind, text = CutStream, "the connection broke in the middle of the answer"
+    reason = _reason(error)
+    return kind(f"{text} ({reason})" if reason else text)
+
+
+def timeouts(settings: ProviderSettings) -> Timeouts:
+    """The owner's limits, for the rest those of a local or a cloud provider."""
+    usual = LOCAL if settings.api_base and is_local(settings.api_base) else CLOUD
+    return Timeouts(
+        settings.connect_timeout or usual.connect,
+        settings.first_token_timeout or usual.first_token,
+        settings.between_tokens_timeout or usual.between_tokens,
+    )
+
+
+def make_client(
+    settings: ProviderSettings, transport: httpx.AsyncBaseTransport | None = None, *, keep_alive: bool = True
+) -> httpx.AsyncClient:
+    """The connection pool of one provider. Redirects are not followed: an API has none, and the key would go
+    along.
+
+    Proxies from the environment are used for cloud providers only.
+    """
+    limits = timeouts(settings)
+    return httpx.AsyncClient(
+        transport=transport,
+        headers=_headers(settings),
+        # The limits on tokens are stricter than `read` and kept by whoever reads the stream: heartbeats reset
+        # this one.
+        timeout=httpx.Timeout(
+            limits.connect, read=max(limits.first_token, limits.between_tokens) + 5.0, write=30.0
+        ),
+        limits=httpx.Limits(max_connections=100, max_keepalive_connections=10 if keep_alive else 0),
+        follow_redirects=False,
+        trust_env=not (settings.api_base and is_local(settings.api_base)),
+    )
+
+
+def _headers(settings: ProviderSettings) -> dict[str, str]:
+    key = settings.api_key.get_secret_value() if settings.api_key else ""
+    headers = {"User-Agent": USER_AGENT, "Accept": "text/event-stream, application/json"}
+    return {**headers, "Authorization": f"Bearer {key}"} if key else headers
+
+
+def _certificate_problem(error: BaseException | None) -> str:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error.verify_message
+        error = error.__cause__ or error.__context__
+    return ""
+
+
+def _reason(error: Exception) -> str:
+    """httpx's own words where they say something short and harmless."""
+    text = str(error).strip().splitlines()
+    return text[0][:100] if text and isinstance(error, httpx.TransportError) else ""
