@@ -1,0 +1,58 @@
+"""`nanobot check`: what the configuration says, without starting anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from bot import paths
+from bot.config import Config, Loaded, PersonSettings
+from bot.paths import Env
+from providers.presets import complete
+from providers.settings import ProviderSettings
+
+
+def check_lines(loaded: Loaded, data: Path, env: Env) -> list[str]:
+    """What to print for a configuration that can be used; no secret among it. `data` is the data folder."""
+    config = loaded.config
+    looked = " or ".join(map(str, paths.usual_configs(env)))
+    rows = (
+        ("configuration", str(loaded.origin) if loaded.origin else f"none in {looked}; the defaults hold"),
+        ("data", str(data)),
+        ("workspace", str(paths.workspace_folder(config.workspace.path, data, env))),
+        ("providers", ", ".join(_providers(config, env)) or "none named; those found at the start are used"),
+        ("roles", ", ".join(f"{role} = {name}" for role, name in config.roles.given.items()) or "by default"),
+        ("channels", ", ".join(config.channels) or "none named; the terminal is always there"),
+        ("people", ", ".join(_people(config)) or "none named"),
+        ("owner", ", ".join(_owners(config)) or "the first person whom `nanobot pair approve` lets in"),
+        ("tools off", ", ".join(config.tools.off) or "none"),
+    )
+    width = max(len(name) for name, _ in rows) + 2
+    lines = [f"{name:{width}}{value}" for name, value in rows]
+    verdict = "The configuration can be used" + (", but read this:" if loaded.notices else ".")
+    return [*lines, verdict, *loaded.notices]
+
+
+def _providers(config: Config, env: Env) -> Iterator[str]:
+    for name, settings in config.providers.items():
+        yield f"{name} ({_key(name, settings, env)})"
+
+
+def _key(name: str, settings: ProviderSettings, env: Env) -> str:
+    if settings.api_key is not None:
+        return "with a key"
+    found = complete(name, settings, env).api_key is not None
+    return "with a key from the environment" if found else "without a key"
+
+
+def _people(config: Config) -> Iterator[str]:
+    for name, person in config.people.items():
+        yield f"{name} ({_identities(person) or 'no channel'})"
+
+
+def _identities(person: PersonSettings) -> str:
+    return ", ".join(f"{kind} {' and '.join(ids)}" for kind, ids in person.identities.items())
+
+
+def _owners(config: Config) -> Iterator[str]:
+    return (name for name, person in config.people.items() if person.role == "owner")

@@ -1,0 +1,90 @@
+"""What a configuration file may say, section by section. All of it has defaults, so an empty file will do."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
+
+from providers.settings import ProviderSettings, Seconds
+
+RoleName = Literal["reasoning", "rlm", "compaction", "reflection"]
+
+
+class Section(BaseModel):
+    """A part of the file: no unknown keys, no guessed types, not changed after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Roles(Section):
+    """Which model serves which purpose: an alias, `provider/model`, or a model that some provider lists."""
+
+    reasoning: str | None = None
+    """The conversation itself. Default: the best model there is."""
+    rlm: str | None = None
+    """Delegated work. Default: a cheap capable model."""
+    compaction: str | None = None
+    """Shortens long conversations. Default: free or local."""
+    reflection: str | None = None
+    """Distils facts to remember. Default: free or local."""
+
+    @property
+    def given(self) -> dict[str, str]:
+        """The roles that the file assigns."""
+        return {role: name for role, name in self if name is not None}
+
+
+class PersonSettings(Section):
+    """One person; `identities` holds, by channel, the ids that the channel's own key named."""
+
+    role: Literal["owner", "user"] = "user"
+    identities: dict[str, list[str]] = {}
+
+
+class AgentSettings(Section):
+    """Limits of one turn, which is everything done to answer one message."""
+
+    max_steps: int = Field(default=30, ge=1)
+    """Calls of the model within a turn."""
+    max_tokens: int = Field(default=4096, ge=1)
+    """Tokens that one call may write."""
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    """Default: the provider's."""
+    turn_deadline: Seconds = 600.0
+    """Seconds."""
+    max_tool_result_chars: int = Field(default=16_000, ge=200)
+    """Longer results of tools are cut in the middle."""
+    max_concurrent_turns: int = Field(default=8, ge=1)
+    """Conversations that are answered at the same time; further ones wait."""
+
+
+class WorkspaceSettings(Section):
+    """Where the assistant's own files lie."""
+
+    path: str | None = Field(default=None, min_length=1)
+    """Default: `workspace` in the data folder, from which a relative path counts. `~` is the home."""
+
+
+class ToolsSettings(Section):
+    """Which tools the models may use."""
+
+    off: list[str] = []
+    """Names of modules in `bot/tools` that are left out."""
+
+
+class Config(Section):
+    """The whole configuration, checked, with every secret filled in."""
+
+    providers: dict[str, ProviderSettings] = {}
+    models: dict[str, str] = {}
+    """Aliases: a name of your own for `provider/model`."""
+    roles: Roles = Roles()
+    fallback: dict[str, list[str]] = {}
+    """For a name, what is tried in order."""
+    people: dict[str, PersonSettings] = {}
+    channels: dict[str, SerializeAsAny[BaseModel]] = {}
+    """By kind, an instance of the settings that the channel's `SPEC` declares."""
+    agent: AgentSettings = AgentSettings()
+    workspace: WorkspaceSettings = WorkspaceSettings()
+    tools: ToolsSettings = ToolsSettings()

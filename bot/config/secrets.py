@@ -1,0 +1,82 @@
+"""Where a secret comes from: written out, or `"env:NAME"`, `"file:PATH"`, `"credential:NAME"`."""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot import paths
+from bot.paths import Env
+
+
+class SecretMissing(Exception):
+    """A secret that its reference doesn't lead to; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """`literal` says that the text itself stood in the file; `warning` is one line, or empty."""
+
+    text: str
+    literal: bool = False
+    warning: str = ""
+
+
+def resolve(written: str, folder: Path, env: Env) -> Secret:
+    """Follow a reference. Paths count from `folder`, the configuration file's own. Raises `SecretMissing`."""
+    scheme, colon, rest = written.partition(":")
+    if colon and scheme == "env":
+        return Secret(_from_env(rest, env))
+    if colon and scheme == "file":
+        return _from_file(folder / paths.expand(rest, env))
+    if colon and scheme == "credential":
+        return _from_credential(rest, env)
+    return Secret(written, literal=True)
+
+
+def open_to_all(file: Path) -> bool:
+    """Whether every user of the machine may read the file."""
+    return bool(file.stat().st_mode & stat.S_IROTH)
+
+
+def _from_env(name: str, env: Env) -> str:
+    if not env.get(name):
+        state = "is empty" if name in env else "is not set"
+        raise SecretMissing(
+            f"the environment variable {name} {state}; set it where nanobot is started"
+            " (for a unit: EnvironmentFile=), or use file:PATH"
+        )
+    return env[name]
+
+
+def _from_file(file: Path) -> Secret:
+    text = _read(file, "make that file, readable only by the user that nanobot runs as")
+    warning = (
+        f"every user of this machine can read {file}; run: chmod 600 {file}" if open_to_all(file) else ""
+    )
+    return Secret(text, warning=warning)
+
+
+def _from_credential(name: str, env: Env) -> Secret:
+    folder = env.get("CREDENTIALS_DIRECTORY")
+    fix = f"add LoadCredential={name}:PATH to the unit"
+    if not folder:
+        raise SecretMissing(f"there is no credential {name}, since systemd gave none at all; {fix}")
+    if name in {"", ".", ".."} or "/" in name:
+        raise SecretMissing(
+            f"{name!r} is no name of a credential; expected a plain name, as in LoadCredential="
+        )
+    return Secret(_read(Path(folder, name), fix))
+
+
+def _read(file: Path, fix: str) -> str:
+    try:
+        text = file.read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise SecretMissing(f"{file} can't be read: {error.strerror}; {fix}") from error
+    except UnicodeDecodeError as error:
+        raise SecretMissing(f"{file} holds no text; expected the secret alone, as UTF-8") from error
+    if not text:
+        raise SecretMissing(f"{file} is empty; write the secret into it")
+    return text

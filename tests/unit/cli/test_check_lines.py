@@ -1,0 +1,71 @@
+"""What `nanobot check` says of a configuration that can be used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bot.cli.check import check_lines
+from bot.config import Loaded, load_config
+
+ENV = {"HOME": "/home/me"}
+
+
+def lines(loaded: Loaded, **env: str) -> list[str]:
+    return check_lines(loaded, Path("/data"), {**ENV, **env})
+
+
+def test_without_a_file_the_defaults_are_named() -> None:
+    loaded = load_config(None, {"HOME": "/nowhere"})
+
+    assert lines(loaded) == [
+        "configuration  none in /home/me/.config/nanobot/config.toml or /etc/nanobot/config.toml; the defaults hold",
+        "data           /data",
+        "workspace      /data/workspace",
+        "providers      none named; those found at the start are used",
+        "roles          by default",
+        "channels       none named; the terminal is always there",
+        "people         none named",
+        "owner          the first person whom `nanobot pair approve` lets in",
+        "tools off      none",
+        "The configuration can be used.",
+    ]
+
+
+def test_everything_that_a_file_says_is_told_without_its_secrets(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.touch(mode=0o600)
+    file.write_text("""
+        [providers.openrouter]
+        api_key = "sk-secret"
+        [providers.groq]
+        [providers.local]
+        [models]
+        main = "openrouter/openrouter/free"
+        [roles]
+        reasoning = "main"
+        rlm = "local"
+        [people.anna]
+        role = "owner"
+        [people.ben]
+        [workspace]
+        path = "~/notes"
+        [tools]
+        off = ["clock"]
+    """)
+
+    said = lines(load_config(file, ENV), GROQ_API_KEY="gsk-secret")
+
+    assert said == [
+        f"configuration  {file}",
+        "data           /data",
+        "workspace      /home/me/notes",
+        "providers      openrouter (with a key), groq (with a key from the environment), local (without a key)",
+        "roles          reasoning = main, rlm = local",
+        "channels       none named; the terminal is always there",
+        "people         anna (no channel), ben (no channel)",
+        "owner          anna",
+        "tools off      clock",
+        "The configuration can be used, but read this:",
+        f"{file}:4: [providers.groq]: has no key; set api_key, or GROQ_API_KEY in the environment",
+    ]
+    assert not [line for line in said if "secret" in line]
