@@ -106,6 +106,7 @@ BY_CODE: tuple[tuple[_Class, frozenset[str]], ...] = (
         frozenset({"overloaded_error", "server_is_overloaded", "slow_down", "provider_overloaded", "1305"}),
     ),
     (Malformed, frozenset({"tool_use_failed"})),
+    (Misconfigured, frozenset({"unknown_url", "wrong_endpoint"})),
     (Denied, frozenset({"authentication_error", "invalid_api_key", "permission_error", "authentication"})),
     (RateLimited, frozenset({"rate_limit_exceeded", "rate_limit_error", "resource_exhausted", "1302"})),
 )

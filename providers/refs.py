@@ -76,13 +76,6 @@ def resolve(name: str, names: Names) -> Resolution:
     return Resolution(name, unique, tuple(steps))
 
 
-def problems(names: Names) -> tuple[str, ...]:
-    """One line for each name in roles, aliases and chains that leads nowhere, in the order of the
-    configuration.
-    """
-    return tuple(_problems(names))
-
-
 def nearest(name: str, names: Names) -> str | None:
     """The known name that looks most like `name`."""
     close = difflib.get_close_matches(name, list(_every(names)), n=1, cutoff=0.6)
@@ -144,25 +137,6 @@ def _tried(name: str, names: Names) -> tuple[str, ...]:
         "no provider lists such a model",
         *(() if name in names.fallback else ("it has no fallback chain",)),
     )
-
-
-def _problems(names: Names) -> Iterator[str]:
-    checks = [
-        *((f"roles.{role}", target) for role, target in names.roles.items()),
-        *((f"models.{alias}", target) for alias, target in names.aliases.items()),
-        *((f"fallback.{name}", member) for name, chain in names.fallback.items() for member in chain),
-    ]
-    for where, target in checks:
-        own_alias = where.removeprefix("models.") if where.startswith("models.") else target
-        route, why_not = _single([own_alias], names, [])
-        if route is None and not (where.startswith("roles.") and target in names.fallback):
-            hint = nearest(target, names)
-            yield f"{where} = {target!r}: {why_not[0] if len(why_not) == 1 else 'names no known model'}" + (
-                f"; did you mean {hint!r}?" if hint and hint != target else ""
-            )
-    for provider in names.providers:
-        if not provider or "/" in provider:
-            yield f"providers.{provider!r}: a provider's name can't be empty or hold a '/'"
 
 
 def _every(names: Names) -> Iterator[str]:

@@ -170,13 +170,6 @@ class Catalog:
             {name: self._known(name) for name in self.providers}, self.aliases, self.roles, self.fallback
         )
 
-    def problems(self) -> tuple[str, ...]:
-        """One line for each thing that can't work, for `nanobot check`; none of them keeps the rest from
-        working.
-        """
-        lines = [line for name, s in self.providers.items() for line in _settings_problems(name, s)]
-        return (*lines, *refs.problems(self.names()))
-
     def _known(self, name: str) -> refs.Known:
         settings = self.providers[name]
         preset = preset_for(name, settings)

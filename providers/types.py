@@ -72,13 +72,13 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Route:
-    """One model at one provider, by the provider's configured name."""
+    """One model at one provider, by the provider's configured name; no model yet: whichever its server holds."""
 
     provider: str
     model: str
 
     def __str__(self) -> str:
-        return f"{self.provider}/{self.model}"
+        return f"{self.provider}/{self.model}" if self.model else self.provider
 
 
 @dataclass(frozen=True, slots=True)
