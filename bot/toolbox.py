@@ -79,7 +79,9 @@ class Toolbox:
         """Run one call. Whatever goes wrong becomes a result that tells the model, so that it can do better."""
         function = self._functions.get(call.name)
         if function is None:
-            return ToolResult(f"There is no tool {call.name!r}. Tools: {', '.join(self._functions)}.", ok=False)
+            return ToolResult(
+                f"There is no tool {call.name!r}. Tools: {', '.join(self._functions)}.", ok=False
+            )
         try:
             arguments = function.arguments.model_validate(dict(call.arguments))
         except ValidationError as error:

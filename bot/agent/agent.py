@@ -67,8 +67,6 @@ class Agent:
             log.error("turn %s was under way at %d restarts and is given up", record.turn.id, _MOST_ATTEMPTS)
             return Failed()
         deadline = self.core.settings.turn_deadline
-        if lane.stopped:
-            return Stopped()
         try:
             async with lane.limit(deadline):
                 return await turn.run()

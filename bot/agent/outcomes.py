@@ -76,10 +76,10 @@ def say(outcome: Outcome, now: float) -> str:
 
 def _no_model(path: tuple[Attempt, ...], retry_at: float | None, now: float) -> str:
     lines = [f"- {attempt.route} {notices.explain(attempt, now)}" for attempt in path]
-    if retry_at is not None and retry_at > now:
+    if all(attempt.needs_owner for attempt in path):
+        lines.append("That needs its owner: a key, credit or a model's name in the configuration.")
+    elif retry_at is not None and retry_at > now:
         lines.append(f"The first may be back at {notices.clock(retry_at, now)}; please write again then.")
-    elif any(attempt.needs_owner for attempt in path):
-        lines.append("`nanobot check` on the server helps to find what to mend.")
     return "\n".join(["No model can answer right now:", *lines])
 
 

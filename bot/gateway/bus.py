@@ -52,7 +52,7 @@ class Lane:
 
     def limit(self, seconds: float) -> asyncio.Timeout:
         """The scope of a turn: left by TimeoutError when its time is over or `stop` was called."""
-        self._deadline = asyncio.timeout(seconds)
+        self._deadline = asyncio.timeout(0 if self.stopped else seconds)
         return self._deadline
 
     def stop(self) -> bool:
@@ -131,7 +131,7 @@ class Bus:
 
     async def _work(self, lane: Lane) -> None:
         try:
-            while lane.queue and not self._closing:
+            while lane.queue:
                 await self._wait_for_parts(lane)
                 async with self._slots:
                     if self._closing:

@@ -39,7 +39,8 @@ def explain(attempt: Attempt, now: float) -> str:
     """Why a candidate did not answer, as the rest of a sentence that begins with its name."""
     kind = getattr(errors, attempt.error, errors.ProviderError)
     detail = f" ({attempt.detail})" if attempt.detail and attempt.detail != kind.summary else ""
-    until = f" until {clock(attempt.until, now)}" if attempt.until is not None and attempt.until > now else ""
+    known = attempt.until is not None and attempt.until > now and not attempt.needs_owner
+    until = f" until {clock(attempt.until, now)}" if known and attempt.until is not None else ""
     return f"{kind.summary}{until}{detail}"
 
 

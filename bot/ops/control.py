@@ -99,7 +99,7 @@ class Control:
         session = self.terminal.session
         async with self.terminal.listen() as listener:
             yield _line(type="attached", session=session, busy=self.bus.busy(session))
-            idle, pinged = True, asyncio.get_running_loop().time()
+            idle, turn, pinged = True, False, asyncio.get_running_loop().time()
             while True:
                 event = await listener.next(_IDLE_SECONDS if not idle else _PING_SECONDS / 10)
                 match event:
@@ -107,6 +107,7 @@ class Control:
                         yield _line(type="preview", text=text)
                         idle = False
                     case Piece(out):
+                        turn = turn or out.kind != "reply"
                         yield _line(
                             type="message", kind=out.kind, text=out.text, replaces_preview=bool(out.edits)
                         )
@@ -114,8 +115,8 @@ class Control:
                 now = asyncio.get_running_loop().time()
                 if event is None and not self._pending(session):
                     if not idle:
-                        yield _line(type="idle", outcome=await self._outcome(session))
-                    idle = True
+                        yield _line(type="idle", outcome=await self._outcome(session) if turn else "")
+                    idle, turn = True, False
                 elif event is None:
                     idle = False
                 if now - pinged > _PING_SECONDS:

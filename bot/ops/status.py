@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -15,6 +16,7 @@ from bot.gateway.bus import Bus
 from bot.storage import inbox, outbox
 from bot.storage.database import Database
 from channels.base import Channel
+from providers import errors
 from providers.client import ModelClient
 from providers.health import Rest
 
@@ -52,7 +54,9 @@ class Status:
             "socket": str(self.socket),
             "models": self._routes(),
             "choice": self.discovery.choice,
-            "providers": [asdict(rest) for rest in self._resting()],
+            "providers": [
+                {"scope": rest.scope, "until": rest.until, "reason": _reason(rest)} for rest in self._resting()
+            ],
             "channels": {kind: asdict(channel.status) for kind, channel in self.channels.items()},
             "turns_running": running,
             "messages_waiting": await self.database.read(inbox.waiting),
@@ -60,15 +64,16 @@ class Status:
             "warnings": list(self.warnings),
         }
 
-    async def summary(self, session: str, now: float) -> str:
+    async def summary(self, session: str) -> str:
         """The text of /status: what concerns the one who asks."""
+        now = time.time()
         routes = self._routes().get("reasoning", [])
         lines = ["An answer is being made; /stop ends it." if self.bus.busy(session) else "Ready."]
         others = f", then {', '.join(routes[1:4])}" if routes[1:] else ""
         lines.append(f"Model: {routes[0]}{others}" if routes else "No model.")
         for rest in self._resting():
             until = f" until {notices.clock(rest.until, now)}" if rest.until else ""
-            lines.append(f"Resting{until}: {rest.scope} ({rest.reason})")
+            lines.append(f"Resting{until}: {rest.scope} ({_reason(rest)})")
         waiting = await self.database.read(inbox.waiting)
         lines.append(f"Messages being answered or waiting: {waiting}.")
         return "\n".join(lines)
@@ -81,3 +86,8 @@ class Status:
             role: [str(candidate.route) for candidate in self.models.candidates(role)]
             for role in ("reasoning", "rlm", "compaction", "reflection")
         }
+
+
+def _reason(rest: Rest) -> str:
+    summary = getattr(errors, rest.error, errors.ProviderError).summary
+    return f"{summary}: {rest.detail}" if rest.detail and rest.detail != summary else summary

@@ -11,7 +11,9 @@ from bot.toolbox import ToolContext, ToolError, ToolFunction, ToolSpec
 
 
 class ClockArguments(BaseModel):
-    timezone: str = Field(default="", description="IANA name such as Europe/Rome; empty: the server's own zone")
+    timezone: str = Field(
+        default="", description="IANA name such as Europe/Rome; empty: the server's own zone"
+    )
 
 
 async def tell_time(context: ToolContext, arguments: ClockArguments) -> str:

@@ -80,7 +80,9 @@ async def edit(context: ToolContext, arguments: EditArguments) -> str:
             text = _read_text(fd, arguments.path)
         found = text.count(arguments.old)
         if found != 1:
-            raise ToolError(f"The text to replace occurs {found} times in {arguments.path}; it must occur once.")
+            raise ToolError(
+                f"The text to replace occurs {found} times in {arguments.path}; it must occur once."
+            )
         _replace(context, arguments.path, text.replace(arguments.old, arguments.new))
         return f"Changed {arguments.path}."
 
@@ -120,7 +122,9 @@ def _parts(path: str) -> list[str]:
 
 def _refuse_read_only(path: str) -> None:
     parts = [part.casefold() for part in _parts(path)]
-    if parts and (parts[0] in _READ_ONLY_DIRS or (len(parts) == 1 and parts[0].upper() in _upper(_READ_ONLY_FILES))):
+    if parts and (
+        parts[0] in _READ_ONLY_DIRS or (len(parts) == 1 and parts[0].upper() in _upper(_READ_ONLY_FILES))
+    ):
         raise ToolError(f"{path} can only be read here; its owner edits it.")
 
 
@@ -252,20 +256,36 @@ def _hits(fd: int, name: str, wanted: str, most: int) -> list[str]:
     except ToolError:
         return []
     lines = enumerate(text.splitlines(), 1)
-    return [f"{name}:{number}: {line.strip()[:200]}" for number, line in lines if wanted in line.casefold()][:most]
+    return [f"{name}:{number}: {line.strip()[:200]}" for number, line in lines if wanted in line.casefold()][
+        :most
+    ]
 
 
-def _function(name: str, description: str, arguments: type[BaseModel], run: Callable[..., Any]) -> ToolFunction:
-    return ToolFunction(name, description, arguments, run, pure=name in {"files_read", "files_list", "files_search"})
+def _function(
+    name: str, description: str, arguments: type[BaseModel], run: Callable[..., Any]
+) -> ToolFunction:
+    return ToolFunction(
+        name, description, arguments, run, pure=name in {"files_read", "files_list", "files_search"}
+    )
 
 
 SPEC = ToolSpec(
     name="files",
     functions=(
         _function("files_read", "Reads a text file of the workspace.", ReadArguments, read),
-        _function("files_write", "Writes a text file in the workspace, replacing what was there.", WriteArguments, write),
+        _function(
+            "files_write",
+            "Writes a text file in the workspace, replacing what was there.",
+            WriteArguments,
+            write,
+        ),
         _function("files_edit", "Replaces one piece of text in a file.", EditArguments, edit),
         _function("files_list", "Lists a folder of the workspace.", ListArguments, list_folder),
-        _function("files_search", "Finds lines that contain a text in the workspace's files.", SearchArguments, search),
+        _function(
+            "files_search",
+            "Finds lines that contain a text in the workspace's files.",
+            SearchArguments,
+            search,
+        ),
     ),
 )

@@ -1,0 +1,182 @@
+"""In order within a session, side by side across sessions, joined when queued, entering a running turn, stoppable."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bot.gateway import bus as module
+from bot.gateway.bus import Bus, Lane
+from bot.storage.tables import Inbox
+from bot.supervisor import Supervisor
+
+ids = iter(range(1, 10_000))
+
+
+def row(session: str, text: str, *, more_follows: bool = False) -> Inbox:
+    return Inbox(
+        id=next(ids), channel="t", key=text, session=session, person="p", text=text,
+        more_follows=more_follows, sent_at=0.0, received_at=0.0,
+    )  # fmt: skip
+
+
+class Turns:
+    """Stands for the agent: notes what each turn took, and holds turns until they are let go."""
+
+    def __init__(self) -> None:
+        self.seen: list[list[str]] = []
+        self.running = 0
+        self.most = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.started = asyncio.Event()
+
+    async def run(self, lane: Lane) -> None:
+        if module.stands_alone(lane.queue[0]):
+            self.seen.append([lane.queue.popleft().text])
+            return
+        taken = lane.take()
+        self.running += 1
+        self.most = max(self.most, self.running)
+        self.started.set()
+        try:
+            async with lane.limit(60):
+                await self.gate.wait()
+            taken += lane.take()
+        finally:
+            self.running -= 1
+            self.seen.append([r.text for r in taken])
+
+
+@pytest.fixture
+async def supervisor() -> AsyncIterator[Supervisor]:
+    async with Supervisor() as made:
+        yield made
+
+
+@pytest.fixture
+def turns() -> Turns:
+    return Turns()
+
+
+async def settled(bus: Bus) -> None:
+    async with asyncio.timeout(5):
+        while any(bus.depth()) or bus._workers:
+            await asyncio.sleep(0.001)
+
+
+async def test_what_is_queued_is_one_turn(supervisor: Supervisor, turns: Turns) -> None:
+    bus = Bus(turns.run, supervisor, limit=4)
+    bus.put([row("t:1", "a"), row("t:1", "b"), row("t:1", "c")])
+    await settled(bus)
+    assert turns.seen == [["a", "b", "c"]]
+
+
+async def test_what_arrives_during_a_turn_enters_it(supervisor: Supervisor, turns: Turns) -> None:
+    turns.gate.clear()
+    bus = Bus(turns.run, supervisor, limit=4)
+    bus.put([row("t:1", "a")])
+    await turns.started.wait()
+    bus.put([row("t:1", "b")])
+    turns.gate.set()
+    await settled(bus)
+    assert turns.seen == [["a", "b"]]
+
+
+async def test_a_new_conversation_is_a_turn_of_its_own_in_its_place(supervisor: Supervisor, turns: Turns) -> None:
+    bus = Bus(turns.run, supervisor, limit=4)
+    bus.put([row("t:1", "a"), row("t:1", "/new"), row("t:1", "b"), row("t:1", "/NEW@bot please")])
+    await settled(bus)
+    assert turns.seen == [["a"], ["/new"], ["b"], ["/NEW@bot please"]]
+
+
+async def test_a_stuck_chat_delays_no_other(supervisor: Supervisor, turns: Turns) -> None:
+    turns.gate.clear()
+    bus = Bus(turns.run, supervisor, limit=4)
+    bus.put([row("t:stuck", "a")])
+    await turns.started.wait()
+    stuck, turns.gate = turns.gate, asyncio.Event()
+    turns.gate.set()
+    for n in range(20):
+        bus.put([row(f"t:{n}", "x")])
+    async with asyncio.timeout(5):
+        while len(turns.seen) < 20:
+            await asyncio.sleep(0.001)
+    assert turns.running == 1
+    stuck.set()
+    await settled(bus)
+
+
+async def test_no_more_turns_than_the_limit_run_at_once(supervisor: Supervisor, turns: Turns) -> None:
+    bus = Bus(turns.run, supervisor, limit=3)
+    bus.put([row(f"t:{n}", "x") for n in range(30)])
+    await settled(bus)
+    assert len(turns.seen) == 30
+    assert turns.most <= 3
+
+
+async def test_stop_ends_the_running_turn_and_only_that(supervisor: Supervisor) -> None:
+    ended: list[str] = []
+
+    async def run(lane: Lane) -> None:
+        taken = lane.take()
+        try:
+            async with lane.limit(60):
+                await asyncio.sleep(0 if taken[0].text == "quick" else 50)
+            ended.append("answered")
+        except TimeoutError:
+            ended.append("stopped" if lane.stopped else "late")
+
+    bus = Bus(run, supervisor, limit=4)
+    assert not bus.stop("t:1")
+    bus.put([row("t:1", "slow")])
+    await asyncio.sleep(0.01)
+    assert bus.busy("t:1")
+    assert bus.stop("t:1")
+    await settled(bus)
+    bus.put([row("t:1", "quick")])
+    await settled(bus)
+    assert ended == ["stopped", "answered"]
+
+
+async def test_the_rest_of_a_split_text_is_waited_for(supervisor: Supervisor, turns: Turns) -> None:
+    bus = Bus(turns.run, supervisor, limit=4)
+    bus.put([row("t:1", "first half", more_follows=True)])
+    await asyncio.sleep(0.01)
+    assert turns.seen == []
+    bus.put([row("t:1", "second half")])
+    await settled(bus)
+    assert turns.seen == [["first half", "second half"]]
+
+
+async def test_a_failing_turn_does_not_end_its_session(supervisor: Supervisor, caplog: pytest.LogCaptureFixture) -> None:
+    seen: list[str] = []
+
+    async def run(lane: Lane) -> None:
+        taken = lane.take()
+        seen.append(taken[0].text)
+        if taken[0].text == "bad":
+            raise ZeroDivisionError
+
+    bus = Bus(run, supervisor, limit=4)
+    bus.put([row("t:1", "bad")])
+    await settled(bus)
+    bus.put([row("t:1", "good")])
+    await settled(bus)
+    assert seen == ["bad", "good"]
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_draining_starts_nothing_and_waits_for_what_runs(supervisor: Supervisor, turns: Turns) -> None:
+    turns.gate.clear()
+    bus = Bus(turns.run, supervisor, limit=1)
+    bus.put([row("t:1", "a"), row("t:2", "b")])
+    await turns.started.wait()
+    asyncio.get_running_loop().call_later(0.02, turns.gate.set)
+    await bus.drain(5)
+    assert turns.seen == [["a"]]
+    bus.put([row("t:3", "c")])
+    await asyncio.sleep(0.01)
+    assert turns.seen == [["a"]]

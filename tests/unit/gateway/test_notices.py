@@ -1,0 +1,77 @@
+"""One line when another model steps in, one when the first is back, nothing in between."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.gateway import notices
+from providers.types import Attempt, Route
+
+NOW = 1_800_000_000.0
+A, B, C = Route("a", "big"), Route("b", "small"), Route("c", "tiny")
+
+
+def failed(route: Route, error: str = "ServerError", **about: object) -> Attempt:
+    return Attempt(route, error=error, **about)  # type: ignore[arg-type] # the test's own words
+
+
+def answered(route: Route) -> Attempt:
+    return Attempt(route)
+
+
+def test_nothing_is_said_while_the_first_answers() -> None:
+    assert notices.decide([(answered(A),)], {}, NOW) == ("", {})
+
+
+def test_a_fallback_is_told_with_who_failed_why_and_who_answers() -> None:
+    line, shown = notices.decide([(failed(A, "Denied", detail="HTTP 401: no such key"), answered(B))], {}, NOW)
+    assert line == "⚠️ a/big refused the key (HTTP 401: no such key); b/small answers instead."
+    assert shown == {"route": "a/big"}
+
+
+def test_the_time_of_return_is_told_where_it_is_known() -> None:
+    line, _ = notices.decide([(failed(A, "RateLimited", until=NOW + 600), answered(B))], {}, NOW)
+    assert f"a/big is rate-limited until {notices.clock(NOW + 600, NOW)};" in line
+
+
+def test_all_that_failed_are_named_in_one_line() -> None:
+    line, _ = notices.decide([(failed(A), failed(B, "Unreachable"), answered(C))], {}, NOW)
+    assert line == "⚠️ a/big has a server error, b/small can't be reached; c/tiny answers instead."
+
+
+def test_it_is_told_once_and_the_return_once() -> None:
+    path = (failed(A), answered(B))
+    _, shown = notices.decide([path], {}, NOW)
+    assert notices.decide([path], shown, NOW) == ("", shown)
+    line, shown = notices.decide([(answered(A),)], shown, NOW)
+    assert (line, shown) == ("✅ a/big is back.", {})
+    assert notices.decide([(answered(A),)], shown, NOW) == ("", {})
+
+
+def test_a_retry_that_succeeded_is_nobodys_business() -> None:
+    assert notices.decide([(failed(A), answered(A))], {}, NOW) == ("", {})
+
+
+def test_the_failure_counts_and_not_the_rest_that_followed_it_in_the_same_turn() -> None:
+    first = (failed(A, "OutOfMoney", detail="no credit"), answered(B))
+    second = (failed(A, "OutOfMoney", called=False), answered(B))
+    line, _ = notices.decide([first, second], {}, NOW)
+    assert "(no credit)" in line
+
+
+def test_other_things_shown_are_kept() -> None:
+    _, shown = notices.decide([(failed(A), answered(B))], {"tiny": True}, NOW)
+    assert shown == {"tiny": True, "route": "a/big"}
+    assert notices.decide([(answered(A),)], shown, NOW)[1] == {"tiny": True}
+
+
+@given(st.lists(st.booleans(), max_size=40))
+def test_lines_alternate_whatever_happens(works: list[bool]) -> None:
+    shown: notices.Shown = {}
+    said = []
+    for up in works:
+        line, shown = notices.decide([(answered(A),) if up else (failed(A), answered(B))], shown, NOW)
+        said += [line[0]] if line else []
+    assert said == [("⚠️", "✅")[n % 2][0] for n in range(len(said))]
+    assert len(said) == sum(a != b for a, b in zip([True, *works], works, strict=False))
