@@ -324,9 +324,16 @@ def _written(text: str) -> ToolCall | None:
 
 
 def _unique(calls: Iterable[ToolCall]) -> Iterator[ToolCall]:
-    """The calls with an id each of its own: results are matched by it."""
+    """The calls with an id each of its own, since results are matched by it; the very same call is made once.
+
+    Small models repeat a call within one answer, whatever `parallel_tool_calls` says.
+    """
     seen: set[str] = set()
+    made: list[tuple[str, Mapping[str, Any]]] = []
     for call in calls:
+        if (call.name, call.arguments) in made:
+            continue
+        made.append((call.name, call.arguments))
         id_ = call.id if call.id and call.id not in seen else f"call_{uuid.uuid4().hex[:20]}"
         seen.add(id_)
         yield ToolCall(id_, call.name, call.arguments)
