@@ -3,13 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from bot import paths
+from bot import paths, plugins
 from bot.config import Config, Loaded, PersonSettings
+from bot.errors import ConfigError
 from bot.paths import Env
-from providers.presets import complete
+from bot.plugins import PluginError
+from bot.toolbox import ToolSpec
+from providers.base import ProviderSpec
+from providers.presets import complete, preset_for
 from providers.settings import ProviderSettings
+
+TOOLS = "bot.tools"
+ADAPTERS = "providers.adapters"
+
+
+def checked(loaded: Loaded, env: Env) -> Loaded:
+    """With what else can be known without starting: extensions that don't load, providers that can't work.
+
+    Raises ConfigError for the former; the latter only cost themselves, and are lines to read.
+    """
+    problems = list(_broken(loaded.config, env))
+    if problems:
+        raise ConfigError(problems)
+    return replace(loaded, notices=(*loaded.notices, *_without_key(loaded.config, env)))
+
+
+def _without_key(config: Config, env: Env) -> Iterator[str]:
+    for name, settings in config.providers.items():
+        preset = preset_for(name, settings)
+        if preset is not None and preset.needs_key and complete(name, settings, env).api_key is None:
+            yield f"[providers.{name}] has no key; expected api_key there, or {preset.env[0]} in the environment"
+
+
+def _broken(config: Config, env: Env) -> Iterator[str]:
+    for name in plugins.names(TOOLS):
+        if name not in config.tools.off:
+            yield from _problem(TOOLS, name, ToolSpec)
+    kinds = {complete(name, settings, env).kind or "" for name, settings in config.providers.items()}
+    for kind in sorted(kinds):
+        yield from _problem(ADAPTERS, kind, ProviderSpec)
+
+
+def _problem(package: str, name: str, expected: type[object]) -> Iterator[str]:
+    try:
+        plugins.load(package, name, expected)
+    except PluginError as error:
+        yield str(error)
 
 
 def check_lines(loaded: Loaded, data: Path, env: Env) -> list[str]:

@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,11 @@ from bot.gateway import notices
 from bot.gateway.bus import Bus
 from bot.storage import inbox, outbox
 from bot.storage.database import Database
+from bot.version import program_version
 from channels.base import Channel
 from providers import errors
 from providers.client import ModelClient
 from providers.health import Rest
-
-
-def program_version() -> str:
-    try:
-        return version("nanobot-daemon")
-    except PackageNotFoundError:
-        return "0 (not installed)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,189 @@
+"""The client of a running bot's control socket; its server is `bot/ops/control.py`."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+
+from bot import paths
+from bot.errors import BotError, NotRunning
+
+_CONNECT_SECONDS = 1.0
+_ANSWER_SECONDS = 30.0
+_SILENCE_SECONDS = 45.0
+"""The server says something at least every 15 s; three times that is a server that hangs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """The stream has begun. `busy`: something is being answered, or what was missed is about to follow."""
+
+    session: str
+    busy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The whole unfinished text so far; it may differ from the one before from its first letter on."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something final, in Markdown. `kind` is answer, notice or reply (of a command)."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Nothing more is to come. `outcome` names the class in `bot/agent/outcomes.py` that ended the last turn."""
+
+    outcome: str
+
+
+Event = Attached | Preview | Message | Idle
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """`found` answers. `denied` exists and is not for us."""
+
+    found: Path | None = None
+    denied: Path | None = None
+
+
+def search(candidates: Iterable[Path]) -> Search:
+    """The first socket on which a bot listens; ones that a killed bot left are passed over. Raises BotError."""
+    denied = None
+    for path in candidates:
+        paths.check_socket_folder(path)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.settimeout(_CONNECT_SECONDS)
+            try:
+                probe.connect(str(path))
+            except PermissionError:
+                denied = denied or path
+            except OSError:
+                continue
+            else:
+                return Search(found=path)
+    return Search(denied=denied)
+
+
+class Client:
+    """Speaks to the bot behind one socket. Use as a context.
+
+    Its methods raise NotRunning where nobody answers, and BotError with the bot's own words where it refuses.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.socket = path
+        transport = httpx.AsyncHTTPTransport(uds=str(path))
+        self._http = httpx.AsyncClient(
+            transport=transport, base_url="http://nanobot", timeout=_ANSWER_SECONDS
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+    async def status(self) -> dict[str, Any]:
+        answer: dict[str, Any] = await self._call("GET", "/v1/status")
+        return answer
+
+    async def resolve(self, name: str) -> dict[str, Any]:
+        """{"name", "routes", "steps"}."""
+        answer: dict[str, Any] = await self._call("GET", f"/v1/resolve?name={quote(name, safe='')}")
+        return answer
+
+    async def pairings(self) -> list[dict[str, Any]]:
+        answer: list[dict[str, Any]] = await self._call("GET", "/v1/pairings")
+        return answer
+
+    async def approve(self, code: str, name: str) -> dict[str, Any]:
+        """{"person", "role", "channel"} of the one let in."""
+        answer: dict[str, Any] = await self._pair(code, {"action": "approve", "name": name})
+        return answer
+
+    async def refuse(self, code: str) -> None:
+        await self._pair(code, {"action": "refuse", "name": ""})
+
+    async def say(self, text: str) -> None:
+        """Hand over a message or a command; returns once it is stored."""
+        await self._call("POST", "/v1/terminal", {"text": text})
+
+    async def events(self) -> AsyncGenerator[Event]:
+        """Everything for the terminal, without end. Raises NotRunning when the bot goes away."""
+        timeout = httpx.Timeout(_ANSWER_SECONDS, read=_SILENCE_SECONDS)
+        try:
+            async with self._http.stream("GET", "/v1/terminal", timeout=timeout) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise _refusal(response)
+                async for line in response.aiter_lines():
+                    event = parse(line)
+                    if event is not None:
+                        yield event
+        except httpx.HTTPError as error:
+            raise _gone(error) from error
+        raise NotRunning("nanobot has ended the connection")
+
+    async def _pair(self, code: str, body: dict[str, str]) -> Any:
+        return await self._call("POST", f"/v1/pairings/{quote(code, safe='')}", body)
+
+    async def _call(self, method: str, path: str, body: object = None) -> Any:
+        try:
+            response = await self._http.request(method, path, json=body)
+        except httpx.HTTPError as error:
+            raise _gone(error) from error
+        if response.is_error:
+            raise _refusal(response)
+        try:
+            return response.json()
+        except ValueError:
+            raise BotError(
+                f"{self.socket}: answers with something else than JSON; is it nanobot's?"
+            ) from None
+
+
+def parse(line: str) -> Event | None:
+    """One line of the stream; None for pings and for what a newer bot may have added."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    match event:
+        case {"type": "attached"}:
+            return Attached(str(event.get("session", "")), bool(event.get("busy")))
+        case {"type": "preview", "text": str(text)}:
+            return Preview(text)
+        case {"type": "message", "text": str(text)}:
+            return Message(str(event.get("kind", "answer")), text)
+        case {"type": "idle"}:
+            return Idle(str(event.get("outcome") or ""))
+    return None
+
+
+def _gone(error: httpx.HTTPError) -> NotRunning:
+    return NotRunning(f"nanobot does not answer any more ({type(error).__name__}); is it running?")
+
+
+def _refusal(response: httpx.Response) -> BotError:
+    with suppress(ValueError):
+        body = response.json()
+        if isinstance(body, dict) and body.get("error"):
+            return BotError(str(body["error"]))
+    return BotError(f"nanobot answers with status {response.status_code}; its log says why")

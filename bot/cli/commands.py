@@ -1,0 +1,222 @@
+"""Every command with its options and its help.
+
+What a command does lies in a module of its own, which is imported when it runs: `--help` must not wait for the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json as jsons
+import os
+import signal
+import sys
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from bot.cli.options import Options
+
+T = TypeVar("T")
+
+cli = typer.Typer(
+    name="nanobot",
+    help="A personal assistant that lives on your own machine. `nanobot` alone starts a chat.",
+    epilog="Examples: `nanobot`, `nanobot chat -m 'What time is it?'`, `nanobot --config my.toml run`",
+    invoke_without_command=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+pair = typer.Typer(
+    help="Decide who else may write to nanobot.",
+    no_args_is_help=True,
+    epilog="Example: `nanobot pair approve 7KQ2M4XD --as anna`",
+)
+local = typer.Typer(
+    help="The small built-in model, for when there is no other.",
+    no_args_is_help=True,
+    epilog="Example: `nanobot local install`",
+)
+cli.add_typer(pair, name="pair")
+cli.add_typer(local, name="local")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Code = Annotated[str, typer.Argument(help="The code that the stranger was shown.")]
+
+
+@cli.callback()
+def start(
+    context: typer.Context,
+    config: Annotated[
+        Path | None, typer.Option(help="Configuration file, instead of the usual places.", metavar="FILE")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the database and the workspace.", metavar="FOLDER")
+    ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Log more, and show traces of failures.")
+    ] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    context.obj = Options(config, data, verbose, dict(os.environ))
+    if version:
+        from bot.version import program_version  # noqa: PLC0415 -- reads the installed metadata
+
+        print(f"nanobot {program_version()}")
+        raise typer.Exit
+    if context.invoked_subcommand is not None:
+        return
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        chat(context)
+        return
+    print(context.get_help())
+    raise typer.Exit(2)
+
+
+@cli.command(epilog="Example: `nanobot -v run`")
+def run(context: typer.Context) -> None:
+    """Run the daemon: every configured channel, until SIGTERM or Ctrl-C (twice: at once)."""
+    from bot.cli import daemon  # noqa: PLC0415 -- the whole program
+
+    asyncio.run(daemon.run(context.obj))
+
+
+@cli.command(
+    epilog="Examples: `nanobot chat`, `nanobot chat -m 'What time is it?'`, `git diff | nanobot chat -m -`"
+)
+def chat(
+    context: typer.Context,
+    message: Annotated[
+        str | None,
+        typer.Option(
+            "--message", "-m", help="Ask this one thing, print the answer, and end. `-` reads it from stdin."
+        ),
+    ] = None,
+) -> None:
+    """Talk here, to the daemon if one runs. The exit code of a single question is 0 if it was answered."""
+    from bot.cli import talk  # noqa: PLC0415 -- httpx and more
+
+    if message is None and not sys.stdin.isatty():
+        message = "-"
+    if message is not None:
+        raise typer.Exit(_run(talk.question(context.obj, message)))
+    if not sys.stdout.isatty():
+        raise typer.BadParameter("a conversation needs a terminal; ask one thing with -m TEXT")
+    _run(talk.conversation(context.obj))
+
+
+@cli.command(epilog="Example: `nanobot status --json | jq .outbox`")
+def status(context: typer.Context, json: Json = False) -> None:
+    """How nanobot is. The exit code is 0 if it runs and all is well."""
+    from bot.cli import status as shown  # noqa: PLC0415 -- httpx
+
+    report, well = _run(shown.gather(context.obj))
+    print(_json(report) if json else shown.render(report, time.time()))
+    raise typer.Exit(0 if well else 1)
+
+
+@cli.command(epilog="Example: `nanobot --config my.toml check`")
+def check(context: typer.Context) -> None:
+    """Check the configuration without starting anything. The exit code is 0, or 2 if it can't be used."""
+    from bot.cli.check import check_lines, checked  # noqa: PLC0415 -- pydantic
+
+    options: Options = context.obj
+    loaded = checked(options.load(), options.env)
+    print("\n".join(check_lines(loaded, options.data_folder, options.env)))
+
+
+@cli.command(epilog="Examples: `nanobot resolve reasoning`, `nanobot resolve openrouter/free --json`")
+def resolve(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A role, an alias, PROVIDER/MODEL, a provider or a model.")],
+    json: Json = False,
+) -> None:
+    """Which models a name stands for, in the order in which they are tried, and why."""
+    from bot.cli import resolve as resolving  # noqa: PLC0415 -- httpx
+
+    found = _run(resolving.resolve(context.obj, name))
+    print(_json(found) if json else resolving.render(found))
+
+
+@pair.command("list", epilog="Example: `nanobot pair list`")
+def pair_list(context: typer.Context) -> None:
+    """Show the codes that strangers were given."""
+    from bot.cli import pair as pairing  # noqa: PLC0415 -- httpx
+    from bot.cli.reach import reaching  # noqa: PLC0415 -- as above
+
+    async def pending() -> list[dict[str, Any]]:
+        async with reaching(context.obj) as client:
+            return await client.pairings()
+
+    print(pairing.render(_run(pending()), time.time()))
+
+
+@pair.command("approve", epilog="Example: `nanobot pair approve 7KQ2M4XD --as anna`")
+def pair_approve(
+    context: typer.Context,
+    code: Code,
+    name: Annotated[
+        str, typer.Option("--as", help="Who it is; a known person gets one more way to write.")
+    ] = "",
+) -> None:
+    """Let the holder of a code in. The first one ever is the owner, later ones are users."""
+    from bot.cli import pair as pairing  # noqa: PLC0415 -- httpx
+    from bot.cli.reach import reaching  # noqa: PLC0415 -- as above
+
+    async def approve() -> dict[str, Any]:
+        async with reaching(context.obj) as client:
+            return await client.approve(code, name)
+
+    print(pairing.approved(_run(approve())))
+
+
+@pair.command("refuse", epilog="Example: `nanobot pair refuse 7KQ2M4XD`")
+def pair_refuse(context: typer.Context, code: Code) -> None:
+    """Throw a code away."""
+    from bot.cli.reach import reaching  # noqa: PLC0415 -- httpx
+
+    async def refuse() -> None:
+        async with reaching(context.obj) as client:
+            await client.refuse(code)
+
+    _run(refuse())
+    print(f"{code} no longer lets anybody in.")
+
+
+@local.command("install", epilog="Example: `nanobot local install`")
+def local_install() -> None:
+    """Fetch the built-in model (150 MB) and what runs it."""
+    from bot.cli import builtin  # noqa: PLC0415 -- only where it is wanted
+
+    raise typer.Exit(0 if _run(builtin.install()) else 1)
+
+
+@local.command("status", epilog="Example: `nanobot local status`")
+def local_status() -> None:
+    """Say whether the built-in model is installed. The exit code is 0 if it is."""
+    from bot.cli import builtin  # noqa: PLC0415 -- as above
+
+    raise typer.Exit(0 if builtin.status() else 1)
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's own part. Ctrl-C and SIGTERM cancel it, so that it may tidy up (a terminal's mode, an answer)."""
+
+    async def cancellable() -> T:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 -- a coroutine always runs in one
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await work
+
+    try:
+        return asyncio.run(cancellable())
+    except asyncio.CancelledError:
+        raise typer.Exit(128 + signal.SIGTERM) from None
+
+
+def _json(value: object) -> str:
+    return jsons.dumps(value, indent=2, ensure_ascii=False)

@@ -1,0 +1,38 @@
+"""`nanobot run`: the bot with all its channels, until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+
+from bot import app
+from bot.cli.firstrun import ready
+from bot.cli.options import Options
+from bot.ops import logs
+
+log = logging.getLogger("nanobot")
+
+
+async def run(options: Options) -> None:
+    """Serve until SIGTERM or Ctrl-C. Waits while another process has the data folder. Raises BotError."""
+    loaded = await ready(options) or options.load()
+    logs.configure(app.secrets(loaded.config), verbose=options.verbose, journal=_journal(options.env, 2))
+    for line in loaded.notices:
+        log.warning("%s", line)
+    start = app.Start(loaded, options.data_folder, options.env)
+    async with app.opened(start) as bot:
+        log.info("ready; models: %s", bot.discovery.choice)
+        log.info("talk to it with `nanobot chat`; `nanobot status` says how it is")
+        await bot.run_until_stopped()
+        log.info("stopped")
+
+
+def _journal(env: Mapping[str, str], fd: int) -> bool:
+    """Whether the journal reads what is written to `fd`: systemd names its device and inode, see systemd.exec(5)."""
+    try:
+        found = os.fstat(fd)
+    except OSError:
+        return False
+    return env.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}" and not sys.stderr.isatty()

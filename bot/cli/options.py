@@ -1,0 +1,38 @@
+"""What every command is given: the global options and the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot import paths
+
+if TYPE_CHECKING:
+    from bot.config import Loaded
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`config` and `data` are what the command line says, None where it says nothing."""
+
+    config: Path | None
+    data: Path | None
+    verbose: bool
+    env: Mapping[str, str]
+
+    @property
+    def data_folder(self) -> Path:
+        return paths.data_folder(self.data, self.env)
+
+    @property
+    def sockets(self) -> tuple[Path, ...]:
+        """Where a daemon may listen."""
+        return paths.socket_candidates(self.data, self.env)
+
+    def load(self) -> Loaded:
+        """The configuration. Raises ConfigError."""
+        from bot.config import load_config  # noqa: PLC0415 -- pydantic; a running daemon's clients go without
+
+        return load_config(self.config, self.env)

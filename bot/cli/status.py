@@ -1,0 +1,138 @@
+"""`nanobot status`: one screen about the bot that runs, or about what a stopped one left."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from bot.cli.client import Client, search
+from bot.cli.options import Options
+from bot.cli.output import harmless
+
+Row = tuple[str, str]
+
+_STATES = ("queued", "sending", "refused")
+
+
+async def gather(options: Options) -> tuple[dict[str, Any], bool]:
+    """What `nanobot status --json` prints, and whether all is well. Raises BotError."""
+    found = search(options.sockets)
+    if found.found is None:
+        return stopped(options.data_folder, found.denied), False
+    async with Client(found.found) as client:
+        report = {"running": True, **await client.status()}
+    return report, not list(complaints(report))
+
+
+def stopped(data: Path, denied: Path | None = None) -> dict[str, Any]:
+    """What can be said where no bot answers; the database is only read, and not locked."""
+    report: dict[str, Any] = {
+        "running": False,
+        "data": str(data),
+        "messages_waiting": 0,
+        "outbox": {},
+        "warnings": [],
+    }
+    if denied is not None:
+        report["warnings"].append(
+            f"a nanobot listens on {denied}, which you may not open; are you in its group?"
+        )
+    file = data / "nanobot.db"
+    if not file.exists():
+        return report
+    try:
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=2.0)) as db:
+            waiting = db.execute("SELECT count(*) FROM inbox WHERE state = 'queued'").fetchone()
+            undelivered = db.execute(
+                "SELECT state, count(*) FROM outbox WHERE state != 'sent' GROUP BY state"
+            )
+            report |= {"messages_waiting": waiting[0], "outbox": dict(undelivered.fetchall())}
+    except sqlite3.Error as error:
+        report["warnings"].append(f"{file}: can't be read: {error}")
+    return report
+
+
+def complaints(report: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with a bot that runs, one line each."""
+    for kind, channel in report.get("channels", {}).items():
+        if not channel.get("up"):
+            yield f"{kind} is down: {channel.get('detail') or 'no reason known'}"
+    if not report.get("models", {}).get("reasoning"):
+        yield "no model to answer with; write anything in `nanobot chat`, and it says how to get one"
+
+
+def render(report: Mapping[str, Any], now: float) -> str:
+    """The report for a person."""
+    rows = list(_running(report, now) if report["running"] else _stopped(report))
+    width = max(len(name) for name, _ in rows) + 2
+    lines = [f"{name:{width}}{value}".rstrip() for name, value in rows]
+    wrong = list(complaints(report)) if report["running"] else []
+    notes = [f"! {line}" for line in (*wrong, *report.get("warnings", ()))]
+    return harmless("\n".join([*lines, *notes]))
+
+
+def _running(report: Mapping[str, Any], now: float) -> Iterator[Row]:
+    up = duration(now - report["started_at"])
+    yield "nanobot", f"{report['version']}, running for {up} (pid {report['pid']})"
+    yield "configuration", report.get("config") or "none"
+    yield "data", report["data"]
+    yield "socket", report["socket"]
+    for role, routes in report.get("models", {}).items():
+        yield role, _chain(routes)
+    yield "why these", report.get("choice") or "unknown"
+    for rest in report.get("providers", ()):
+        until = f" until {_clock(rest['until'], now)}" if rest.get("until") else ""
+        yield "resting", f"{rest['scope']}{until}: {rest['reason']}"
+    for kind, channel in report.get("channels", {}).items():
+        yield kind, _channel(channel, now)
+    yield from _work(report)
+
+
+def _stopped(report: Mapping[str, Any]) -> Iterator[Row]:
+    yield "nanobot", "not running; `nanobot run` starts it, `nanobot chat` talks without it"
+    yield "data", report["data"]
+    yield from _work(report)
+
+
+def _work(report: Mapping[str, Any]) -> Iterator[Row]:
+    answering = f", {report['turns_running']} being answered" if report.get("turns_running") else ""
+    yield "messages", f"{report.get('messages_waiting', 0)} taken and not answered yet{answering}"
+    outbox = report.get("outbox", {})
+    told = ", ".join(f"{outbox[state]} {state}" for state in _STATES if outbox.get(state))
+    yield "replies", told or "all delivered"
+
+
+def _channel(channel: Mapping[str, Any], now: float) -> str:
+    parts = ["up" if channel.get("up") else "DOWN"]
+    if channel.get("detail"):
+        parts.append(channel["detail"])
+    for name in ("received", "sent"):
+        at = channel.get(f"last_{name}_at")
+        if at:
+            parts.append(f"last {name} {_clock(at, now)}")
+    return ", ".join(parts)
+
+
+def _chain(routes: list[str]) -> str:
+    shown = ", then ".join(routes[:3]) or "no model"
+    return f"{shown}, and {len(routes) - 3} more" if len(routes) > 3 else shown
+
+
+def duration(seconds: float) -> str:
+    """A time span in its one or two largest units: "3 d 4 h", "12 min", "5 s"."""
+    whole = max(0, int(seconds))
+    days, hours, minutes = whole // 86_400, whole // 3600 % 24, whole // 60 % 60
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min" if minutes else f"{whole} s"
+
+
+def _clock(at: float, now: float) -> str:
+    then, today = time.localtime(at), time.localtime(now)
+    return time.strftime("%H:%M" if then[:3] == today[:3] else "%d %b %H:%M", then)
