@@ -80,7 +80,7 @@ class _References:
         self._chains = {k: tuple(_texts(v)) for k, v in _table(data, "fallback").items()}
         self._models = [model for known in self._providers.values() for model in known.models]
         # A server of which no model is known may turn out to have any.
-        self._unlisted = any(not known.models for known in self._providers.values())
+        self._unlisted = [name for name, known in self._providers.items() if not known.models]
 
     def check(self) -> Iterator[Finding]:
         for alias, target in self._aliases.items():
@@ -140,7 +140,10 @@ class _References:
             fix = f"did you mean {near}/{rest}?" if near else f"there are: {', '.join(self._providers)}"
             return f"there is no provider {found(head)}; {fix}"
         near = nearest(target, [*self._aliases, *self._providers, *self._models])
-        return f"there is no {found(target)}; did you mean {near}?" if near else ""
+        if near is None:
+            return ""
+        way_out = f" (as a model: {self._unlisted[0]}/{target})" if self._unlisted else ""
+        return f"there is no {found(target)}; did you mean {near}?{way_out}"
 
     def _chain_name(self, name: str) -> Iterator[Finding]:
         asked_for = [*ROLES, *self._aliases]

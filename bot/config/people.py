@@ -50,7 +50,7 @@ class _Reader:
                 continue
             kind, person = declared
             ids = (self._identity(kind, person, each, one) for each, one in _each(loc, table[key]))
-            identities[kind] = [identity for identity in ids if identity is not None]
+            identities[kind] = list(dict.fromkeys(identity for identity in ids if identity is not None))
         role = {"role": table["role"]} if "role" in table else {}
         return {**role, "identities": identities}
 

@@ -52,25 +52,22 @@ def found(value: object) -> str:
     if isinstance(value, str):
         short = len(value) <= _SHOWN
         return json.dumps(value, ensure_ascii=False) if short else f"text of {len(value)} characters"
-    return (
-        json.dumps(value)
-        if isinstance(value, bool)
-        else str(value)
-        if isinstance(value, int | float)
-        else kind(value)
-    )
+    if isinstance(value, bool):
+        return json.dumps(value)
+    return str(value) if isinstance(value, int | float) else kind(value)
 
 
 def kind(value: object) -> str:
     """What sort of value it is, without telling the value."""
-    kinds: dict[type, str] = {
+    kinds = {
         bool: "true or false",
         str: "text",
         int: "a number",
         float: "a number",
         list: "a list",
+        dict: "a table",
     }
-    return kinds.get(type(value), "a table" if isinstance(value, dict) else "a date or time")
+    return kinds.get(type(value), "a date or time")
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -35,16 +35,14 @@ def validate(model: type[M], data: Any, at: Loc) -> tuple[M | None, list[Finding
 
 
 def _problem(detail: ErrorDetails, data: Any, schema: Mapping[str, Any], at: Loc) -> Finding:
-    loc, value = _reach(data, detail["loc"])
+    full = detail["loc"]
+    loc, value = _reach(data, full)
     match detail["type"]:
-        case "extra_forbidden":
-            key = str(loc[-1])
-            return Finding(
-                (*at, *loc), f"unknown key; {hint(key, describe.known_keys(schema, loc[:-1]), 'there are')}"
-            )
-        case "missing":
-            loc = detail["loc"]
-            return Finding((*at, *loc), f"is missing; expected {describe.expected(schema, loc)}")
+        case "extra_forbidden" if loc == full:
+            known = describe.known_keys(schema, loc[:-1])
+            return Finding((*at, *loc), f"unknown key; {hint(str(loc[-1]), known, 'there are')}")
+        case "missing" if isinstance(value, dict):
+            return Finding((*at, *full), f"is missing; expected {describe.expected(schema, full)}")
         case "value_error" | "assertion_error":
             return Finding((*at, *loc), str(detail["ctx"]["error"]))
     shown = kind(value) if describe.is_secret(schema, loc) else found(value)

@@ -163,7 +163,7 @@ def test_people_are_known_by_the_key_of_a_channel(load: Load) -> None:
         ring = 7
         [people.ben]
         role = "owner"
-        ring = [8, "09"]
+        ring = [8, "09", 8]
         [people.eve]
     """).config.people
 

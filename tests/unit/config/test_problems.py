@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.config import load_config
 from bot.errors import ConfigError
@@ -128,6 +132,12 @@ CASES = {
             "config.toml:10: [fallback] maim: no role and no alias has this name; did you mean main?",
             'config.toml:11: [fallback] rlm: there is no "smal"; did you mean small?',
             'config.toml:11: [fallback] rlm: there is no provider "q"; there are: groq',
+        ],
+    ),
+    "a name that may be a typo or a server's model": (
+        '[providers.llama]\n[roles]\nreasoning = "llama3"\n',
+        [
+            'config.toml:3: [roles] reasoning: there is no "llama3"; did you mean llama? (as a model: llama/llama3)'
         ],
     ),
     "aliases in a circle": (
@@ -276,3 +286,61 @@ def test_a_secret_in_the_wrong_place_is_not_repeated(problems: Problems) -> None
 
     assert len(lines) >= 2
     assert not [line for line in lines if secret in line]
+
+
+words = st.sampled_from(
+    [
+        "providers",
+        "channels",
+        "people",
+        "roles",
+        "models",
+        "fallback",
+        "tools",
+        "agent",
+        "workspace",
+        "groq",
+        "pigeon",
+        "seed",
+        "ring",
+        "role",
+        "api_key",
+        "api_base",
+        "model_info",
+        "kind",
+        "off",
+        "max_steps",
+        "main",
+        "reasoning",
+    ]
+)
+texts = st.one_of(words, st.sampled_from(["env:X", "file:x", "file:", "credential:x", "a/b", "groq/x", "/"]))
+scalars = st.one_of(
+    texts.map(lambda text: f'"{text}"'),
+    st.sampled_from(
+        ["1", "-1", "0.5", "nan", "inf", "true", "1979-05-27", "07:32:00", "99999999999999999999"]
+    ),
+)
+pairs = st.tuples(words.map(lambda word: f'"{word}"'), st.deferred(lambda: values))
+tables = st.lists(pairs, max_size=4, unique_by=lambda pair: pair[0])
+values: st.SearchStrategy[str] = st.one_of(
+    scalars,
+    st.lists(st.deferred(lambda: values), max_size=3).map(lambda items: f"[{', '.join(items)}]"),
+    tables.map(lambda entries: "{" + ", ".join(f"{key} = {value}" for key, value in entries) + "}"),
+)
+
+
+@given(tables)
+def test_whatever_a_file_says_it_is_loaded_or_explained(entries: list[tuple[str, str]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "config.toml")
+        file.write_text("".join(f"{key} = {value}\n" for key, value in entries))
+        try:
+            said = list(load_config(file, {}).notices)
+        except ConfigError as error:
+            said = error.problems
+            assert said
+
+    assert not [
+        line for line in said if not re.match(rf"{re.escape(str(file))}:\d+: \S", line) or "\n" in line
+    ]
