@@ -72,7 +72,7 @@ def resolve(name: str, names: Names) -> Resolution:
         routes += _members(names.fallback[chain], names, steps)
     unique = tuple(dict.fromkeys(routes))
     if not unique:
-        raise UnknownName(name, (*why_not, *steps[len(trail) - 1 :]), nearest(trail[-1], names))
+        raise UnknownName(name, (*steps, *why_not), nearest(trail[-1], names))
     return Resolution(name, unique, tuple(steps))
 
 
@@ -99,7 +99,6 @@ def _single(trail: list[str], names: Names, steps: list[str]) -> tuple[Route | N
     while (name := trail[-1]) in names.aliases:
         target = names.aliases[name]
         if target in trail[start:]:
-            # `main = "main"` would be an alias of itself; anything longer is a loop all the same.
             return None, (f"the alias {name} leads in a circle: {' → '.join([*trail[start:], target])}",)
         steps.append(f"{name} is an alias of {target}")
         trail.append(target)
@@ -125,7 +124,7 @@ def _members(chain: Iterable[str], names: Names, steps: list[str]) -> Iterator[R
         if route is None:
             steps.append(f"{member} is left out: {'; '.join(why_not)}")
         else:
-            steps.append(f"{member} → {route.provider}/{route.model or '(whichever it serves)'}")
+            steps.append(f"{member} → {route}")
             yield route
 
 

@@ -4,13 +4,15 @@ ones.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from providers.base import Provider
+from providers.base import Provider, StateStore
 from providers.client import ModelClient
 from providers.errors import ProviderError
 from providers.registry import Catalog, Registry
+from providers.router import ROLES
 from providers.settings import ProviderSettings
 from providers.types import (
     ChatRequest,
@@ -31,6 +33,22 @@ Answer = (
 an error.
 """
 Turn = Answer | Callable[[ChatRequest], Answer] | Callable[[ChatRequest], Awaitable[Answer]]
+
+
+class Clock:
+    """Wall-clock time that stands still until somebody sleeps, or sets `now`; `slept` holds every wait."""
+
+    def __init__(self, now: float = 1_800_000_000.0) -> None:
+        self.now = now
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+        await asyncio.sleep(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,25 +98,29 @@ class ScriptedProvider:
 def scripted_client(
     providers: Mapping[str, Provider],
     chain: Iterable[str] = (),
-    clock: Callable[[], float] | None = None,
-    sleep: Callable[[float], Awaitable[None]] | None = None,
+    clock: Clock | None = None,
+    store: StateStore | None = None,
 ) -> ModelClient:
     """A client over doubles, each reachable as `NAME/model` and by its own name. Every role walks `chain`, by
-    default all providers in order. The time goes by `clock`; waits return at once unless `sleep` is given.
+    default all providers in order. Waits take no time but that of `clock`.
     """
-    order = list(chain) or list(providers)
+    clock = clock or Clock()
+    registry = Registry(lambda name, _: providers[name])
+    return ModelClient(scripted_catalog(providers, chain), registry, store, clock, clock.sleep)
+
+
+def scripted_catalog(providers: Iterable[str], chain: Iterable[str] = ()) -> Catalog:
+    """The catalog of `scripted_client`, to be changed by a test."""
+    names = list(providers)
+    order = tuple(chain) or tuple(names)
     settings = ProviderSettings(
         kind="scripted", api_base="https://scripted.invalid/v1", default_model="model"
     )
-    roles = ("reasoning", "rlm", "compaction", "reflection")
-    catalog = Catalog(
-        dict.fromkeys(providers, settings),
-        roles=dict.fromkeys(roles, order[0]) if order else {},
-        fallback={role: tuple(order) for role in roles} if order else {},
+    return Catalog(
+        dict.fromkeys(names, settings),
+        roles=dict.fromkeys(ROLES, order[0]) if order else {},
+        fallback=dict.fromkeys(ROLES, order) if order else {},
     )
-    registry = Registry(lambda name, _: providers[name])
-    options = {} if clock is None else {"clock": clock}
-    return ModelClient(catalog, registry, None, **options, sleep=sleep or _at_once)
 
 
 def _events(answer: Answer) -> Iterable[ProviderEvent]:
@@ -123,7 +145,3 @@ def _events(answer: Answer) -> Iterable[ProviderEvent]:
             yield TextDelta(piece)
     message = Message("assistant", "".join(texts), tuple(calls))
     yield Completion(message, "tool_calls" if calls else "stop", Usage(10, len(texts) + len(calls)))
-
-
-async def _at_once(_: float) -> None:
-    return None
