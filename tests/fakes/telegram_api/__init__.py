@@ -1,0 +1,1 @@
+"""The parts of the Bot API stand-in; tests use `tests.fakes.telegram`."""
