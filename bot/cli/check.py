@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from bot import paths, plugins
@@ -13,7 +12,7 @@ from bot.paths import Env
 from bot.plugins import PluginError
 from bot.toolbox import ToolSpec
 from providers.base import ProviderSpec
-from providers.presets import complete, preset_for
+from providers.presets import complete
 from providers.settings import ProviderSettings
 
 TOOLS = "bot.tools"
@@ -21,21 +20,11 @@ ADAPTERS = "providers.adapters"
 
 
 def checked(loaded: Loaded, env: Env) -> Loaded:
-    """With what else can be known without starting: extensions that don't load, providers that can't work.
-
-    Raises ConfigError for the former; the latter only cost themselves, and are lines to read.
-    """
+    """The same, once every extension that it needs was loaded, too. Raises ConfigError for those that can't be."""
     problems = list(_broken(loaded.config, env))
     if problems:
         raise ConfigError(problems)
-    return replace(loaded, notices=(*loaded.notices, *_without_key(loaded.config, env)))
-
-
-def _without_key(config: Config, env: Env) -> Iterator[str]:
-    for name, settings in config.providers.items():
-        preset = preset_for(name, settings)
-        if preset is not None and preset.needs_key and complete(name, settings, env).api_key is None:
-            yield f"[providers.{name}] has no key; expected api_key there, or {preset.env[0]} in the environment"
+    return loaded
 
 
 def _broken(config: Config, env: Env) -> Iterator[str]:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.cli.check import check_lines
+import pytest
+
+import bot.tools
+from bot.cli.check import check_lines, checked
 from bot.config import Loaded, load_config
+from bot.errors import ConfigError
 
 ENV = {"HOME": "/home/me"}
 
@@ -69,3 +73,25 @@ def test_everything_that_a_file_says_is_told_without_its_secrets(tmp_path: Path)
         f"{file}:4: [providers.groq]: has no key; set api_key, or GROQ_API_KEY in the environment",
     ]
     assert not [line for line in said if "secret" in line]
+
+
+def test_what_can_be_loaded_stays_as_it_is() -> None:
+    loaded = load_config(None, {"HOME": "/nowhere"})
+
+    assert checked(loaded, ENV) == loaded
+
+
+def test_a_broken_tool_is_a_problem_unless_it_is_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "hammer.py").write_text("1 / 0")
+    monkeypatch.setattr(bot.tools, "__path__", [*bot.tools.__path__, str(tmp_path)])
+    file = tmp_path / "config.toml"
+    file.write_text("")
+
+    with pytest.raises(ConfigError) as caught:
+        checked(load_config(file, ENV), ENV)
+    file.write_text('[tools]\noff = ["hammer"]\n')
+
+    assert caught.value.problems == [
+        f"{tmp_path}/hammer.py: can't be imported: ZeroDivisionError: division by zero"
+    ]
+    checked(load_config(file, ENV), ENV)
