@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Literal
@@ -27,12 +27,18 @@ from bot.errors import BotError, NotRunning
 
 PROMPT = "❯ "  # noqa: RUF001 -- the prompt's own arrow
 _TWICE_SECONDS = 2.0
-_RETRY_SECONDS = 0.5
-_PATIENCE_SECONDS = 120.0
 _REDRAW_SECONDS = 0.05
 _BELOW = 5
 """Lines of the window that a growing answer leaves to the prompt, the hint below it, and some air."""
 _STYLE = Style.from_dict({"bottom-toolbar": "noreverse ansibrightblack", "prompt": "ansicyan bold"})
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """With a bot that went away: seconds between two looks for it, and until the chat gives up."""
+
+    retry: float = 0.5
+    most: float = 120.0
 
 
 @dataclass(slots=True)
@@ -71,11 +77,11 @@ class Chat:
     """One conversation at a terminal. `history` keeps what was typed; `console` writes above the prompt."""
 
     def __init__(
-        self, client: Client, console: Console, history: History, clock: Callable[[], float] = time.monotonic
+        self, client: Client, console: Console, history: History, patience: Patience | None = None
     ) -> None:
         self._client = client
         self._console = console
-        self._clock = clock
+        self._patience = patience or Patience()
         self._interrupts = Interrupts()
         self._unsent: asyncio.Queue[str] = asyncio.Queue()
         self._busy = False
@@ -137,23 +143,23 @@ class Chat:
 
     async def _listen(self) -> None:
         """Show what comes, and come back when nanobot was away."""
-        gone_at = self._clock()
+        gone_at = time.monotonic()
         while True:
             try:
                 async with aclosing(self._client.events()) as events:
                     async for event in events:
                         await self._take(event)
-                        gone_at = self._clock()
+                        gone_at = time.monotonic()
             except NotRunning as error:
                 self._busy, self._growing = False, ""
-                if self._clock() - gone_at > _PATIENCE_SECONDS:
+                if time.monotonic() - gone_at > self._patience.most:
                     raise BotError(
                         "nanobot stays away; start it with `nanobot run`, or just `nanobot chat`"
                     ) from error
                 if not self._lost:
                     await self._show(_dim("nanobot is away; waiting for it to come back…"))
                 self._lost = True
-            await asyncio.sleep(_RETRY_SECONDS)
+            await asyncio.sleep(self._patience.retry)
 
     async def _take(self, event: Event) -> None:
         match event:
@@ -194,7 +200,7 @@ class Chat:
         @keys.add("<sigint>")
         def _interrupt(event: KeyPressEvent) -> None:
             buffer = event.current_buffer
-            match self._interrupts.press(self._clock(), busy=self._busy, typed=bool(buffer.text)):
+            match self._interrupts.press(time.monotonic(), busy=self._busy, typed=bool(buffer.text)):
                 case "leave":
                     event.app.exit(exception=EOFError)
                 case "clear":
@@ -217,7 +223,7 @@ class Chat:
         return [*to_formatted_text(ANSI(growing)), ("", "\n\n"), *prompt]
 
     def _hint(self) -> str:
-        if self._interrupts.hinting(self._clock()):
+        if self._interrupts.hinting(time.monotonic()):
             return "Ctrl-C again leaves"
         if self._lost:
             return "away"

@@ -22,48 +22,65 @@ async def ask(client: Client, text: str, answer: Show, aside: Show) -> int:
     `answer` is given what was asked for; `aside` the rest: notices, earlier answers that nobody was there to read,
     and why there is no answer. Cancelled, it stops the answer in the making. Raises BotError.
     """
+    question = _Question(client, text, answer, aside)
     try:
-        return await _ask(client, text, answer, aside)
+        return await question.run()
+    except NotRunning as error:
+        if not question.asked:
+            raise
+        raise NotRunning(
+            "nanobot ended before it answered; `nanobot chat` shows the answer when it runs again"
+        ) from error
     except asyncio.CancelledError:
-        with suppress(BotError, TimeoutError):
-            async with asyncio.timeout(_STOP_SECONDS):
-                await _stop(client)
+        # Before that, what is being answered is somebody else's.
+        if question.asked:
+            with suppress(BotError, TimeoutError):
+                async with asyncio.timeout(_STOP_SECONDS):
+                    await _stop(client)
         raise
 
 
-async def _ask(client: Client, text: str, answer: Show, aside: Show) -> int:
-    # These act at once, whatever is being answered; /new waits for its turn like a question.
-    urgent = text.startswith("/") and text.split(maxsplit=1)[0].lower() != "/new"
-    answers: list[Message] = []
-    asked = False
-    async with aclosing(client.events()) as events:
-        async for event in events:
-            match event:
-                case Attached(busy=busy) if urgent or not busy:
-                    asked = True
-                    await client.say(text)
-                case Idle() if not asked:
-                    asked = True
-                    await client.say(text)
-                case Message(kind="reply", text=reply) if asked and urgent:
-                    answer(reply)
-                    return 0
-                case Message(kind=kind) if asked and not urgent and kind != "notice":
-                    answers.append(event)
-                case Message(text=other):
-                    aside(other)
-                case Idle(outcome) if answers:
-                    return _end(answers, outcome, answer, aside)
-                case Idle() if text == "/stop":
-                    return 0
-    raise NotRunning("nanobot ended before it answered; `nanobot chat` shows the answer when it runs again")
+class _Question:
+    def __init__(self, client: Client, text: str, answer: Show, aside: Show) -> None:
+        self.asked = False
+        self._client = client
+        self._text = text
+        self._answer = answer
+        self._aside = aside
+        # These act at once, whatever is being answered; /new waits for its turn like a question.
+        self._urgent = text.startswith("/") and text.split(maxsplit=1)[0].lower() != "/new"
 
+    async def run(self) -> int:
+        answers: list[Message] = []
+        async with aclosing(self._client.events()) as events:
+            async for event in events:
+                match event:
+                    case Attached(busy=busy) if self._urgent or not busy:
+                        await self._ask()
+                    case Idle() if not self.asked:
+                        await self._ask()
+                    case Message(kind="reply", text=reply) if self.asked and self._urgent:
+                        self._answer(reply)
+                        return 0
+                    case Message(kind=kind) if self.asked and not self._urgent and kind != "notice":
+                        answers.append(event)
+                    case Message(text=other):
+                        self._aside(other)
+                    case Idle(outcome) if answers:
+                        return self._end(answers, outcome)
+                    case Idle() if self._text == "/stop":
+                        return 0
+        raise AssertionError("the stream of events has no end")
 
-def _end(answers: list[Message], outcome: str, answer: Show, aside: Show) -> int:
-    good = outcome in _GOOD
-    for message in answers:
-        (answer if good else aside)(message.text)
-    return 0 if good else 1
+    async def _ask(self) -> None:
+        self.asked = True
+        await self._client.say(self._text)
+
+    def _end(self, answers: list[Message], outcome: str) -> int:
+        good = outcome in _GOOD
+        for message in answers:
+            (self._answer if good else self._aside)(message.text)
+        return 0 if good else 1
 
 
 async def _stop(client: Client) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,7 +61,7 @@ class FakeControl:
     said: list[str] = field(default_factory=list)
     asked: list[tuple[str, Any]] = field(default_factory=list)
     _streams: list[asyncio.StreamWriter] = field(default_factory=list)
-    _heard: asyncio.Event = field(default_factory=asyncio.Event)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[FakeControl]:
@@ -76,8 +76,7 @@ class FakeControl:
     def send(self, *events: dict[str, Any]) -> None:
         """Send events to every attached terminal."""
         for stream in self._streams:
-            for event in events:
-                stream.write(json.dumps(event).encode() + b"\n")
+            stream.write(_lines(events))
 
     def drop(self) -> None:
         """End every stream, as a daemon that stops does."""
@@ -87,10 +86,17 @@ class FakeControl:
 
     async def heard(self, text: str) -> None:
         """Wait until a terminal has said `text`."""
+        await self._until(lambda: text in self.said)
+
+    async def streaming(self, terminals: int = 1) -> None:
+        """Wait until so many terminals are attached."""
+        await self._until(lambda: len(self._streams) >= terminals)
+
+    async def _until(self, holds: Callable[[], bool]) -> None:
         async with asyncio.timeout(5):
-            while text not in self.said:
-                self._heard.clear()
-                await self._heard.wait()
+            while not holds():
+                self._changed.clear()
+                await self._changed.wait()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError):
@@ -105,7 +111,8 @@ class FakeControl:
                     b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nConnection: close\r\n\r\n"
                 )
                 self._streams.append(writer)
-                self.send_to(writer, self.on_attach)
+                self._changed.set()
+                writer.write(_lines(self.on_attach))
                 return
             status, answer = self._reply(method, target, body)
             text = answer if isinstance(answer, str) else json.dumps(answer)
@@ -116,15 +123,16 @@ class FakeControl:
             if method == "POST" and target == "/v1/terminal" and status == 202:
                 self.send(*self.answers(body["text"]))
 
-    def send_to(self, writer: asyncio.StreamWriter, events: list[dict[str, Any]]) -> None:
-        writer.write(b"".join(json.dumps(event).encode() + b"\n" for event in events))
-
     def _reply(self, method: str, target: str, body: Any) -> Reply:
         self.asked.append((f"{method} {target}", body))
         if f"{method} {target}" in self.replies:
             return self.replies[f"{method} {target}"]
         if (method, target) == ("POST", "/v1/terminal"):
             self.said.append(body["text"])
-            self._heard.set()
+            self._changed.set()
             return 202, {}
         return 404, {"error": f"the test has no reply to {method} {target}"}
+
+
+def _lines(events: Iterable[dict[str, Any]]) -> bytes:
+    return b"".join(json.dumps(event).encode() + b"\n" for event in events)
