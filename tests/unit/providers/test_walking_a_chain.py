@@ -126,7 +126,7 @@ async def test_one_more_try_is_enough_for_a_hiccup() -> None:
 
 
 async def test_the_text_of_a_stream_that_died_is_taken_back_before_the_next_one_answers() -> None:
-    died = ["Once upon", errors.CutStream("gone")]
+    died: Answer = ["Once upon", errors.CutStream("gone")]
     client = scripted_client(
         {"first": ScriptedProvider(died, died), "second": ScriptedProvider(["All of it."])}
     )
