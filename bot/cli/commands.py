@@ -190,17 +190,19 @@ def pair_refuse(context: typer.Context, code: Code) -> None:
 @local.command("install", epilog="Example: `nanobot local install`")
 def local_install() -> None:
     """Fetch the built-in model (150 MB) and what runs it."""
-    from bot.cli import builtin  # noqa: PLC0415 -- only where it is wanted
+    from bot import local as builtin  # noqa: PLC0415 -- imports providers
 
-    raise typer.Exit(0 if _run(builtin.install()) else 1)
+    _run(builtin.install(print))
 
 
 @local.command("status", epilog="Example: `nanobot local status`")
 def local_status() -> None:
     """Say whether the built-in model is installed. The exit code is 0 if it is."""
-    from bot.cli import builtin  # noqa: PLC0415 -- as above
+    from bot import local as builtin  # noqa: PLC0415 -- as above
 
-    raise typer.Exit(0 if builtin.status() else 1)
+    found = builtin.status()
+    print(found.text)
+    raise typer.Exit(0 if found.installed else 1)
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:

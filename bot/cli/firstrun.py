@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from bot import paths
 from bot.cli.client import search
 from bot.cli.options import Options
+from bot.errors import BotError
 
 if TYPE_CHECKING:
     from bot.config import Loaded
@@ -144,6 +145,13 @@ async def ask(question: str, *, hidden: bool = False) -> str:
 
 async def install() -> bool:
     """Install the built-in model, if it isn't."""
-    from bot.cli.builtin import install_builtin  # noqa: PLC0415 -- only where it is wanted
+    from bot import local  # noqa: PLC0415 -- only where it is wanted
 
-    return await install_builtin()
+    if local.status().installed:
+        return True
+    try:
+        await local.install(print)
+    except BotError as error:
+        print(error)
+        return False
+    return True

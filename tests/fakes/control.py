@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,29 +99,35 @@ class FakeControl:
                 await self._changed.wait()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
-            head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            method, target, _ = head.split("\r\n")[0].split(" ")
-            length = next(
-                (int(h[15:]) for h in head.lower().split("\r\n") if h.startswith("content-length:")), 0
-            )
-            body = json.loads(await reader.readexactly(length)) if length else None
-            if (method, target) == ("GET", "/v1/terminal") and "GET /v1/terminal" not in self.replies:
-                writer.write(
-                    b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nConnection: close\r\n\r\n"
-                )
-                self._streams.append(writer)
-                self._changed.set()
-                writer.write(_lines(self.on_attach))
-                return
-            status, answer = self._reply(method, target, body)
-            text = answer if isinstance(answer, str) else json.dumps(answer)
-            writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: {len(text.encode())}\r\n".encode())
-            writer.write(b"Connection: close\r\n\r\n" + text.encode())
-            await writer.drain()
+        try:
+            streams = await self._answer(reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            streams = False  # somebody only looked whether anybody listens
+        if not streams:
             writer.close()
-            if method == "POST" and target == "/v1/terminal" and status == 202:
-                self.send(*self.answers(body["text"]))
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Answer one request; whether the connection stays open for events."""
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        method, target, _ = head.split("\r\n")[0].split(" ")
+        length = next((int(h[15:]) for h in head.lower().split("\r\n") if h.startswith("content-length:")), 0)
+        body: Any = json.loads(await reader.readexactly(length)) if length else None
+        if (method, target) == ("GET", "/v1/terminal") and "GET /v1/terminal" not in self.replies:
+            writer.write(
+                b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nConnection: close\r\n\r\n"
+            )
+            writer.write(_lines(self.on_attach))
+            self._streams.append(writer)
+            self._changed.set()
+            return True
+        status, answer = self._reply(method, target, body)
+        text = answer if isinstance(answer, str) else json.dumps(answer)
+        writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: {len(text.encode())}\r\n".encode())
+        writer.write(b"Connection: close\r\n\r\n" + text.encode())
+        await writer.drain()
+        if method == "POST" and target == "/v1/terminal" and status == 202:
+            self.send(*self.answers(body["text"]))
+        return False
 
     def _reply(self, method: str, target: str, body: Any) -> Reply:
         self.asked.append((f"{method} {target}", body))

@@ -115,7 +115,9 @@ async def test_notices_and_replies_are_shown(control: FakeControl, client: Clien
         control.send(message("Ready.\nModel: b", "reply"), idle(""))
         await terminal.sees("b answers instead")
         await terminal.sees("Ready.")
-        await until(lambda: any(line.strip() == "Model: b" for line in terminal.above.getvalue().splitlines()))
+        await until(
+            lambda: any(line.strip() == "Model: b" for line in terminal.above.getvalue().splitlines())
+        )
 
 
 async def test_a_model_can_not_steer_the_terminal(control: FakeControl, client: Client) -> None:
