@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import asdict
@@ -139,6 +140,12 @@ class LLMControl:
         answer.raise_for_status()
         seen: dict[str, Any] = answer.json()
         return seen
+
+    async def until(self, true: Callable[[dict[str, Any]], bool], timeout: float = 10.0) -> None:  # noqa: ASYNC109
+        """Wait until `true` of what `seen` gives."""
+        async with asyncio.timeout(timeout):
+            while not true(await self.seen()):  # noqa: ASYNC110 - the event is in another process
+                await asyncio.sleep(0.005)
 
     async def aclose(self) -> None:
         await self._http.aclose()
