@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
+from providers import starter
 from providers.settings import ProviderSettings
 from providers.types import ModelInfo, Tier
 
@@ -155,9 +156,9 @@ _ALL = (
     Preset(
         "starter",
         None,
-        models=(ModelInfo("smollm2-135m-instruct", 8192, tools=False, tier="weak", tiny=True),),
-        strong="smollm2-135m-instruct",
-        cheap="smollm2-135m-instruct",
+        models=(starter.INFO,),
+        strong=starter.MODEL,
+        cheap=starter.MODEL,
         kind="starter",
         free=True,
     ),

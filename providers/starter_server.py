@@ -24,8 +24,6 @@ ERRORS_LIMIT = 1024 * 1024
 """Bytes of messages kept. Python ignores SIGXFSZ, so that what is beyond fails to be written and nothing else."""
 SLEEP_AFTER = 300
 """Seconds without a request after which llama.cpp gives the model's memory back; loading it again takes 0.3 s."""
-LONGEST_ANSWER = 256
-"""Tokens; a model this small that goes on longer than that has lost its way."""
 
 
 def main() -> None:
@@ -98,7 +96,6 @@ def _parameters(make: Callable[[], Any], options: argparse.Namespace, api_key: s
     params.api_keys = [api_key]
     params.n_ctx = options.ctx
     params.n_parallel = 1
-    params.n_predict = LONGEST_ANSWER
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = options.threads
     params.fit_params = False  # it would load the model a second time to look for a graphics card's memory
     params.cache_ram_mib = 0  # by default prompts of the past may fill 8 GB

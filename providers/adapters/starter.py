@@ -28,11 +28,12 @@ class StarterProvider:
         self._server: OpenAIProvider | None = None
 
     async def stream(self, model: str, request: ChatRequest) -> AsyncGenerator[ProviderEvent, None]:
-        """Ask it, whatever has to be started for that; its own sampling stands in for the request's."""
+        """Ask it, whatever has to be started for that. Its own sampling stands in for the request's."""
         if model != starter.MODEL:
             raise UnknownModel(f"the built-in model is called {starter.MODEL}")
         server = await self._running()
-        request = replace(request, temperature=None)
+        longest = min(request.max_tokens or starter.LONGEST_ANSWER, starter.LONGEST_ANSWER)
+        request = replace(request, temperature=None, max_tokens=longest)
         async with aclosing(server.stream(model, request)) as events:
             async for event in events:
                 yield event

@@ -32,7 +32,7 @@ from providers.starter_process import (
 # Each notes that it was started, in the file that it is given.
 _BEGIN = "import json, os, sys, time; open(sys.argv[1], 'a').write('started\\n')\n"
 _READY = "print(json.dumps({'url': 'http://127.0.0.1:1', 'api_key': str(os.getpid())}), flush=True)\n"
-_UNTIL_INPUT_ENDS = "sys.stdin.read()\n"
+_UNTIL_INPUT_ENDS = "sys.stdin.read(); open(sys.argv[1], 'a').write('left\\n')\n"
 
 SERVES = _BEGIN + _READY + _UNTIL_INPUT_ENDS
 CRASHES = _BEGIN + "sys.exit('bad.gguf: is not a GGUF model')\n"
@@ -93,7 +93,7 @@ async def starter(
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 -- a process sets no event of ours
             await asyncio.sleep(0.005)
 
 
@@ -181,12 +181,11 @@ async def test_a_process_that_keeps_dying_soon_is_left_alone(scripts: Scripts, c
 
 async def test_one_that_never_gets_ready_is_ended(scripts: Scripts) -> None:
     scripts.source = NEVER_READY
-    async with starter(scripts, limits=Limits(start=0.5)) as process:
+    async with starter(scripts, limits=Limits(start=0.05)) as process:
         with pytest.raises(Unreachable, match="did not start within"):
             await process.start()
 
         assert process.pid is None
-        assert scripts.started == 1
 
 
 async def test_a_cancelled_call_leaves_it_loading_for_the_next(scripts: Scripts) -> None:
@@ -210,7 +209,7 @@ async def test_messages_that_nobody_reads_do_not_stop_it(scripts: Scripts) -> No
         await process.start()
 
 
-async def test_closing_ends_it(scripts: Scripts) -> None:
+async def test_closing_lets_it_leave(scripts: Scripts) -> None:
     async with starter(scripts) as process:
         await process.start()
         pid = process.pid
@@ -219,6 +218,7 @@ async def test_closing_ends_it(scripts: Scripts) -> None:
         await process.aclose()
 
         assert gone(pid)
+        assert scripts.notes.read_text() == "started\nleft\n"
         await process.aclose()
         with pytest.raises(Unreachable, match="stopping"):
             await process.start()
@@ -284,7 +284,10 @@ async def main():
 asyncio.run(main())
 """
 # Its listening socket shows to anybody whether it lives, also where nobody buries it.
-_LISTENS = "import socket; s = socket.create_server(('127.0.0.1', 0)); open(sys.argv[1] + '.port', 'w').write(str(s.getsockname()[1]))\n"
+_LISTENS = (
+    "import socket; listening = socket.create_server(('127.0.0.1', 0))\n"
+    "open(sys.argv[1] + '.port', 'w').write(str(listening.getsockname()[1]))\n"
+)
 
 
 def listens(port: int) -> bool:
@@ -312,7 +315,7 @@ async def test_it_leaves_within_a_second_when_its_parent_is_killed(scripts: Scri
     await parent.wait()
 
     async with asyncio.timeout(1):
-        while listens(port):
+        while listens(port):  # noqa: ASYNC110 -- as above
             await asyncio.sleep(0.01)
 
 
@@ -352,7 +355,7 @@ def test_the_line_that_says_where_it_listens() -> None:
     | st.sampled_from([b"", b"{}", b"[]", b'{"url": 1, "api_key": "k"}', b'{"url": "u"}'])
 )
 def test_any_other_line_is_a_value_error(line: bytes) -> None:
-    with pytest.raises(ValueError, match=""):
+    with pytest.raises(ValueError, match=r"^no address: "):
         parse_ready(line)
 
 
