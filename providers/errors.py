@@ -1,7 +1,7 @@
 """Everything that can go wrong between us and a model, and what follows from it.
 
     ProviderError
-    ├── Unreachable ........ provider   no connection, DNS, TLS, time-out before any answer
+    ├── Unreachable ........ provider   no connection: DNS, TCP, TLS, hung up before any answer
     ├── ServerError ........ provider   5xx without a better explanation
     ├── Overloaded ......... model      busy: 503/529 and the 429s that mean it
     ├── Misconfigured ...... provider   our settings can't work: kind, address, certificate

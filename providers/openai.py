@@ -53,7 +53,7 @@ class OpenAIProvider:
         self._base = (settings.api_base or "").rstrip("/")
         self._timeouts = timeouts(settings)
         self._pools: dict[bool, httpx.AsyncClient] = {}
-        self._kept_alive = False
+        self._kept_alive = False  # whether the pool may ever have held a connection
         self._quirks: dict[str, Quirks] = {}
 
     async def stream(self, model: str, request: ChatRequest) -> AsyncGenerator[ProviderEvent, None]:
@@ -65,10 +65,10 @@ class OpenAIProvider:
             answer = Answer(response, assembly, self._clock)
             async for delta in answer.events(first_by, self._timeouts.between_tokens):
                 yield delta
+            self._kept_alive = True
             deltas, completion = assembly.finish()
             for delta in deltas:
                 yield delta
-            self._kept_alive = True
             yield completion
         finally:
             await response.aclose()
@@ -113,7 +113,6 @@ class OpenAIProvider:
                     # request is on its way; this one was never looked at.
                     if not self._kept_alive:
                         raise
-                    self._kept_alive = False
                     return await self._request(url, content, keep_alive=False)
         except TimeoutError:
             raise Stalled("no answer in time") from None
@@ -135,7 +134,7 @@ class OpenAIProvider:
 
     async def _refusal(self, response: httpx.Response, by: float) -> ProviderError:
         """The error that a response with an error's status means."""
-        body = await _body(response, by, ERROR_BODY)
+        body = await self._body(response, by, ERROR_BODY)
         if response.is_redirect:
             return ServerError("not an API: it redirects to another page", status=response.status_code)
         return failures.classify(response.status_code, response.headers, body, self._clock())
@@ -146,28 +145,28 @@ class OpenAIProvider:
         response = await self._send(url, body, by)
         if not response.is_success:
             raise await self._refusal(response, by)
-        text = await _body(response, by, LIST_BODY)
+        text = await self._body(response, by, LIST_BODY)
         try:
             return json.loads(text)
         except ValueError:
             raise failures.classify(response.status_code, response.headers, text, self._clock()) from None
 
-
-async def _body(response: httpx.Response, by: float, limit: int) -> bytes:
-    """A body as far as `limit` bytes; the response is closed."""
-    parts: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout_at(by):
-            async for chunk in response.aiter_bytes():
-                parts.append(chunk)
-                size += len(chunk)
-                if size >= limit:
-                    break
-    except TimeoutError:
-        raise Stalled("stopped in the middle of its answer") from None
-    except FOREIGN as error:
-        raise translate(error, streaming=True) from error
-    finally:
-        await response.aclose()
-    return b"".join(parts)[:limit]
+    async def _body(self, response: httpx.Response, by: float, limit: int) -> bytes:
+        """A body as far as `limit` bytes; the response is closed."""
+        parts: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout_at(by):
+                async for chunk in response.aiter_bytes():
+                    parts.append(chunk)
+                    size += len(chunk)
+                    if size >= limit:
+                        break
+            self._kept_alive = True
+        except TimeoutError:
+            raise Stalled("stopped in the middle of its answer") from None
+        except FOREIGN as error:
+            raise translate(error, streaming=True) from error
+        finally:
+            await response.aclose()
+        return b"".join(parts)[:limit]
