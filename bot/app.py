@@ -24,7 +24,7 @@ from bot import paths, plugins
 from bot.agent.agent import Agent
 from bot.config import Config, Loaded
 from bot.core import CoreBuilder
-from bot.discovery import Discovery
+from bot.discovery import Discovery, Look, look_around
 from bot.gateway.bus import Bus
 from bot.gateway.commands import MENU, Commands
 from bot.gateway.gate import Gate
@@ -61,6 +61,8 @@ class Start:
     announce: Callable[[str], None] = log.warning
     serve_channels: bool = True
     """Whether the configured channels run; a terminal chat of its own leaves them to the daemon."""
+    look: Look = look_around
+    """How models are found where none is configured."""
 
 
 @dataclass(slots=True)
@@ -96,7 +98,9 @@ class App:
     def receive(self) -> None:
         """Let the channels take messages in, and look for models where there are none."""
         for kind, channel in self.channels.items():
-            self._receivers.append(self._supervisor.keep(f"channel {kind}", partial(channel.run, self.gate.take)))
+            self._receivers.append(
+                self._supervisor.keep(f"channel {kind}", partial(channel.run, self.gate.take))
+            )
         self._receivers.append(self._supervisor.keep("discovery", self.discovery.watch))
 
     async def run_until_stopped(self) -> None:
@@ -149,7 +153,7 @@ async def opened(start: Start) -> AsyncIterator[App]:
         await stack.enter_async_context(locked(start.data, start.announce))
         database = await Database.open(start.data / "nanobot.db")
         stack.push_async_callback(database.aclose)
-        discovery = Discovery(config, start.env)
+        discovery = Discovery(config, start.env, start.look)
         models = ModelClient(await discovery.catalog(), store=ProviderStates(database, time.time))
         stack.push_async_callback(models.aclose)
         await models.restore()
@@ -201,9 +205,7 @@ async def _assemble(start: Start, parts: _Parts) -> App:
         warnings=start.loaded.notices,
     )
     gate = Gate(database, people, Commands(bus, models, status.summary), out, bus)
-    return App(
-        parts.discovery, models, people, channels, bus, out, gate, status, database, parts.supervisor
-    )
+    return App(parts.discovery, models, people, channels, bus, out, gate, status, database, parts.supervisor)
 
 
 def _channels(config: Config) -> dict[str, Channel]:

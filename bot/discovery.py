@@ -22,20 +22,25 @@ log = logging.getLogger(__name__)
 
 STARTER = "starter"
 _LOOK_EVERY = 60.0
-_LOOK_AGAIN = 5.0
+LOOK_AGAIN = 5.0
 """Seconds within which a message does not make us look once more."""
 
-Probe = Callable[[Mapping[str, str]], Awaitable[Sequence[FoundProvider]]]
+Look = Callable[[Mapping[str, str]], Awaitable[Sequence[FoundProvider]]]
+
+
+async def look_around(env: Mapping[str, str]) -> list[FoundProvider]:
+    """Everything on this machine that can answer, in the order in which it is preferred."""
+    return [*await probe_local(env), *keys_in_environment(env), *_built_in()]
 
 
 class Discovery:
     """`choice` is one sentence for the person who wonders why these models answer."""
 
-    def __init__(self, config: Config, env: Mapping[str, str], probe: Probe = probe_local) -> None:
+    def __init__(self, config: Config, env: Mapping[str, str], look: Look = look_around) -> None:
         self.choice = ""
         self._config = config
         self._env = env
-        self._probe = probe
+        self._look = look
         self._models: ModelClient | None = None
         self._looked_at = float("-inf")
 
@@ -47,7 +52,7 @@ class Discovery:
             self.choice = f"from the configuration: {', '.join(config.providers)}"
             return base
         self._looked_at = time.monotonic()
-        found = [*await self._probe(self._env), *keys_in_environment(self._env), *_built_in()]
+        found = await self._look(self._env)
         self.choice = (
             "; ".join(one.why for one in found) or "no local server, no key, no built-in model was found"
         )
@@ -63,7 +68,7 @@ class Discovery:
 
     async def look_again(self) -> None:
         """Look for something better, where there is reason to and we did not just do so."""
-        if self._config.providers or not self.poor() or time.monotonic() - self._looked_at < _LOOK_AGAIN:
+        if self._config.providers or not self.poor() or time.monotonic() - self._looked_at < LOOK_AGAIN:
             return
         assert self._models is not None  # noqa: S101 -- `poor` says so
         before = set(self._models.catalog.providers)

@@ -16,6 +16,7 @@ from bot.core import Core
 from bot.gateway.bus import Lane
 from bot.toolbox import ToolContext, ToolResult
 from providers.errors import NoModel, UnknownName
+from providers.tokens import estimate_tokens
 from providers.types import Attempt, ChatReply, ChatRequest, Message, Restart, TextDelta, ToolCall
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,8 @@ class Turn:
         self._last: tuple[str, Mapping[str, object]] | None = None
         self._last_result = ToolResult("")
         self._same = 0
-        self._shrink = 1
+        self._most_tokens: int | None = None
+        """Set once a conversation was too long for every model: half of what it was."""
 
     async def run(self) -> Outcome:
         try:
@@ -78,13 +80,14 @@ class Turn:
     async def _ask(self, *, tools: bool) -> ChatReply:
         """One model call, shown while it streams. A conversation too long for every model is tried once at half length."""
         self._preview.restart()
+        request = self._request(tools=tools)
         try:
-            return await self._stream(self._request(tools=tools))
+            return await self._stream(request)
         except NoModel as error:
-            if self._shrink > 1 or not any(attempt.error == "TooLong" for attempt in error.path):
+            if self._most_tokens is not None or not any(attempt.error == "TooLong" for attempt in error.path):
                 raise
             self.paths.append(error.path)
-            self._shrink = 2
+            self._most_tokens = estimate_tokens(request.messages) // 2
             return await self._stream(self._request(tools=tools))
 
     async def _stream(self, request: ChatRequest) -> ChatReply:
@@ -110,7 +113,8 @@ class Turn:
         offered = core.toolbox.definitions if tools else ()
         candidates = core.models.candidates(self._name)
         window = next((c.info.context_window for c in candidates if not c.info.tiny), None)
-        room = budget.prompt_budget(window, core.settings.max_tokens, offered) // self._shrink
+        room = budget.prompt_budget(window, core.settings.max_tokens, offered)
+        room = min(room, self._most_tokens or room)
         system = core.prompts.system(record.session.channel)
         notes = self._notes if tools else [*self._notes, Message("user", _ANSWER_NOW)]
         return ChatRequest(

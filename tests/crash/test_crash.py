@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.llm import Pace, Reply, ToolCall
+from tests.fakes.llm import Pace, Reply
 from tests.fakes.llm.control import LLMControl
 from tests.fakes.llm.process import llm_process
 from tests.fakes.telegram_process import TelegramProcess
@@ -50,8 +50,8 @@ class Point:
 
 
 async def _kill_at_poll(peers: Peers, pid: int) -> None:
-    # The first poll after the message was taken is the one that moves the offset; the one parked now is the first.
-    await peers.tg.kill_at("getUpdates", pid, "before", nth=2)
+    # The poll that moves the offset past the message; the stand-in's first update has this id.
+    await peers.tg.kill_at("getUpdates", pid, "before", match={"offset": 100000002})
 
 
 async def _kill_at_model(peers: Peers, pid: int) -> None:
@@ -154,7 +154,7 @@ def members_of(session: int) -> list[str]:
 
 @pytest.mark.parametrize("point", POINTS, ids=lambda point: point.name)
 async def test_killed_with_a_tool_on_the_way(peers: Peers, point: Point) -> None:
-    call = Reply(tool_calls=(ToolCall("count", {"word": "once"}),))
+    call = Reply.tool("count", {"word": "once"})
     await peers.llm.push(call, contains="count please", times=1)
     await peers.llm.set_default(Reply(ANSWER))
     await killed_then_restarted(peers, point)
@@ -168,7 +168,9 @@ async def test_killed_with_a_preview_on_screen(peers: Peers, point: Point) -> No
     await peers.llm.set_default(Reply(ANSWER, pace=Pace(delay=0.5, chunks=8)))
     await killed_then_restarted(peers, point)
     shown = await peers.tg.answers(CHAT)
-    assert [message.text for message in shown] == [ANSWER], "the preview was replaced, not left beside the answer"
+    assert [message.text for message in shown] == [ANSWER], (
+        "the preview was replaced, not left beside the answer"
+    )
 
 
 async def killed_then_restarted(peers: Peers, point: Point) -> None:
@@ -197,7 +199,9 @@ def check_tables(data: Path) -> None:
     inbox = query(data, "SELECT state, turn FROM inbox")
     assert [row["state"] for row in inbox] == ["done"]
     turns = query(data, "SELECT id, state, outcome FROM turn")
-    assert [(turn["id"], turn["state"], turn["outcome"]) for turn in turns] == [(inbox[0]["turn"], "done", "Answered")]
+    assert [(turn["id"], turn["state"], turn["outcome"]) for turn in turns] == [
+        (inbox[0]["turn"], "done", "Answered")
+    ]
     out = query(data, "SELECT turn, state, text FROM outbox ORDER BY id")
     assert [(row["turn"], row["state"], row["text"]) for row in out] == [(inbox[0]["turn"], "sent", ANSWER)]
     messages = query(data, "SELECT role, tool_calls, tool_call_id FROM message ORDER BY id")

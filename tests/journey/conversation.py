@@ -1,0 +1,100 @@
+"""A running bot in this process with a person at its terminal, for tests that follow a message all the way."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bot import app
+from bot.app import App
+from bot.config import load_config
+from channels.terminal import Listener, Piece, TerminalChannel
+from providers.registry import FoundProvider
+from tests.fakes.llm import LLMFake, Script
+
+
+@dataclass
+class Heard:
+    """What the person read until nothing more was to come, by kind."""
+
+    answers: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    replies: list[str] = field(default_factory=list)
+    previews: list[str] = field(default_factory=list)
+
+    @property
+    def answer(self) -> str:
+        assert len(self.answers) == 1, self
+        return self.answers[0]
+
+
+class Conversation:
+    def __init__(self, running: App, listener: Listener) -> None:
+        self.app = running
+        self._listener = listener
+        terminal = running.channels["terminal"]
+        assert isinstance(terminal, TerminalChannel)
+        self._terminal = terminal
+
+    async def say(self, text: str) -> None:
+        await self._terminal.submit(text)
+
+    async def ask(self, text: str) -> Heard:
+        await self.say(text)
+        return await self.hear()
+
+    async def hear(self, seconds: float = 20.0) -> Heard:
+        """Everything until the bot has nothing left to do for this conversation."""
+        heard = Heard()
+        session = self._terminal.session
+        async with asyncio.timeout(seconds):
+            while True:
+                event = await self._listener.next(0.02)
+                if isinstance(event, Piece):
+                    kinds = {"answer": heard.answers, "notice": heard.notices, "reply": heard.replies}
+                    kinds[event.out.kind].append(event.out.text)
+                elif event is not None:
+                    heard.previews.append(event.text)
+                elif not self.app.bus.pending(session) and not self.app.outbox.pending(session):
+                    return heard
+
+
+@asynccontextmanager
+async def talking(
+    folder: Path, config: str, found: Sequence[FoundProvider] = ()
+) -> AsyncIterator[Conversation]:
+    """Start a bot with this configuration and its data in `folder`, attach a terminal.
+
+    `found` is what there is on the machine; it may change meanwhile.
+    """
+    file = folder / "config.toml"
+    file.write_text(config)
+    file.chmod(0o600)
+    given = {"HOME": os.environ["HOME"]}
+
+    async def look(_env: Mapping[str, str]) -> Sequence[FoundProvider]:
+        return list(found)
+
+    start = app.Start(load_config(file, given), folder / "data", given, look=look)
+    async with app.opened(start) as running:
+        terminal = running.channels["terminal"]
+        assert isinstance(terminal, TerminalChannel)
+        async with terminal.listen() as listener:
+            yield Conversation(running, listener)
+            await running.stop(5.0)
+
+
+def always(reply: Script, *first: Script) -> LLMFake:
+    """A model's server that says `first`, in order, and then `reply` for ever."""
+    llm = LLMFake(*first)
+    llm.default = reply
+    return llm
+
+
+def provider(name: str, base_url: str, **more: object) -> str:
+    lines = [f"[providers.{name}]", f'api_base = "{base_url}"', 'default_model = "fake-1"']
+    return "\n".join([*lines, *(f"{key} = {value}" for key, value in more.items())]) + "\n"
