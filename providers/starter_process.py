@@ -29,6 +29,7 @@ STEADY = 60.0
 PAUSES = (0.0, 0.0, 5.0, 30.0, 120.0)
 """Seconds before the next start after that many failures in a row; the first may have been chance."""
 
+_STOPPING = "the assistant is stopping"
 _LAST_WORDS = 4096
 _PASSED_ON = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TMPDIR")
 """Variables that the server gets: it has no use for our keys."""
@@ -106,36 +107,45 @@ class StarterProcess:
             if self._child is not None and self._child.gone:
                 await self._note_death(self._child)
             child = self._child or await self._spawn()
-            return child.endpoint or await self._ready(child)
+            if not self._closed:
+                endpoint = child.endpoint or await self._ready(child)
+                if not self._closed:
+                    return endpoint
+            await self._end(child)
+            raise Unreachable(_STOPPING)
 
     async def aclose(self) -> None:
         """End the process: by closing its input, after a while by force. It can't be started again."""
         self._closed = True
         if self._child is not None:
             await self._end(self._child)
+        # A start that was under way sees its process out itself.
+        async with self._starting:
+            pass
 
     async def _spawn(self) -> _Child:
         wait = self._not_before - self._clock()
         if wait > 0:
             raise Unreachable(f"{self._why}; the next try is in {wait:.0f} s", retry_after=wait)
         if self._closed:
-            raise Unreachable("the assistant is stopping")
+            raise Unreachable(_STOPPING)
         argv = self._command()
-        # A file takes whatever is written; a pipe that nobody reads would stop the writer once it is full.
-        errors = tempfile.TemporaryFile()  # noqa: SIM115 -- open as long as the process lives
-        try:
-            # A session of its own, which Ctrl-C in our terminal doesn't reach.
-            process = await asyncio.create_subprocess_exec(
-                *argv,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=errors,
-                env=environment(os.environ),
-                start_new_session=True,
-            )
-        except OSError as error:
-            errors.close()
-            raise self._failed(f"the built-in model can't be started: {error.strerror}") from error
+        with contextlib.ExitStack() as unless_started:
+            try:
+                # A file takes whatever is written; a pipe that nobody reads would stop the writer once it is full.
+                errors = unless_started.enter_context(tempfile.TemporaryFile())
+                # A session of its own, which Ctrl-C in our terminal doesn't reach.
+                process = await asyncio.create_subprocess_exec(
+                    *argv,
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=errors,
+                    env=environment(os.environ),
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise self._failed(f"the built-in model can't be started: {error.strerror}") from error
+            unless_started.pop_all()
         output = process.stdout
         assert output is not None  # noqa: S101 -- a pipe was asked for
         ready_by = asyncio.get_running_loop().time() + self._limits.start
@@ -154,9 +164,6 @@ class StarterProcess:
             ) from None
         except ValueError:
             raise await self._note_death(child) from None
-        if self._closed:
-            await self._end(child)
-            raise Unreachable("the assistant is stopping")
         child.ready_at = self._clock()
         log.info("the built-in model runs as process %d", child.process.pid)
         return child.endpoint
@@ -165,7 +172,7 @@ class StarterProcess:
         """Bury it, keep why it died, and leave it alone for a while."""
         reason = await self._end(child)
         if self._closed:
-            return Unreachable("the assistant is stopping")
+            return Unreachable(_STOPPING)
         if child.endpoint is None:
             return self._failed(f"the built-in model did not start: {reason}")
         if self._clock() - child.ready_at >= STEADY:
@@ -194,7 +201,8 @@ class StarterProcess:
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
-        return why_ended(await process.wait(), _last_words(child.errors))
+            errors = _last_words(child.errors)
+        return why_ended(await process.wait(), errors)
 
 
 def parse_ready(line: bytes) -> Endpoint:

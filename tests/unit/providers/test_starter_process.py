@@ -97,6 +97,12 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
+async def turns(steps: int) -> None:
+    """Let what is ready to run do so, that many times."""
+    for _ in range(steps):
+        await asyncio.sleep(0)
+
+
 def gone(pid: int) -> bool:
     """Whether our child `pid` has ended and was buried."""
     try:
@@ -192,7 +198,7 @@ async def test_a_cancelled_call_leaves_it_loading_for_the_next(scripts: Scripts)
     scripts.source = WAITS_FOR_GATE
     async with starter(scripts) as process:
         hasty = asyncio.create_task(process.start())
-        await until(lambda: scripts.started == 1)
+        await until(lambda: process.pid is not None)
         hasty.cancel()
         with pytest.raises(asyncio.CancelledError):
             await hasty
@@ -201,6 +207,17 @@ async def test_a_cancelled_call_leaves_it_loading_for_the_next(scripts: Scripts)
         await process.start()
 
     assert scripts.started == 1
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_a_call_may_be_cancelled_at_any_moment(scripts: Scripts, steps: int) -> None:
+    async with starter(scripts) as process:
+        hasty = asyncio.create_task(process.start())
+        await turns(steps)
+        hasty.cancel()
+        await asyncio.wait([hasty])
+
+        assert (await process.start()).api_key == str(process.pid)
 
 
 async def test_messages_that_nobody_reads_do_not_stop_it(scripts: Scripts) -> None:
@@ -229,12 +246,26 @@ async def test_closing_while_it_loads_ends_the_wait(scripts: Scripts) -> None:
     scripts.source = NEVER_READY
     async with starter(scripts) as process:
         waiting = asyncio.create_task(process.start())
-        await until(lambda: scripts.started == 1)
+        await until(lambda: process.pid is not None)
 
         await process.aclose()
 
         with pytest.raises(Unreachable, match="stopping"):
             await waiting
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_closing_at_any_moment_of_a_start_leaves_no_process(scripts: Scripts, steps: int) -> None:
+    process = StarterProcess(scripts)
+    waiting = asyncio.create_task(process.start())
+    await turns(steps)
+
+    await process.aclose()
+
+    notes = scripts.notes.read_text() if scripts.notes.exists() else ""
+    assert notes in ("", "started\nleft\n")
+    with pytest.raises(Unreachable, match="stopping"):
+        await waiting
 
 
 async def test_one_that_stays_is_killed(scripts: Scripts) -> None:
