@@ -37,6 +37,10 @@ from providers.types import Attempt, ChatReply, ChatRequest, ClientEvent, Comple
 RETRY_PAUSE = 0.5
 SLOW_FAILURE = 5.0
 """A failure that took longer than this is not repeated while somebody else could answer."""
+FAIR_CHANCE = 30.0
+"""Seconds without an answer that speak against a candidate; when our own deadline cut it off sooner, they
+don't.
+"""
 POLL_LOADING = 1.0
 POLL_PROBE = 0.25
 
@@ -111,32 +115,40 @@ class Walk:
 
     async def _next(self) -> Step | None:
         """The next step that may be called now, its place with the health book taken."""
-        while self._queue:
-            step = await self._known(self._queue.popleft())
-            if step is not None and self._admitted(step):
-                return step
-        while self._time() < self._deadline and (later := self._soonest()):
-            forced = later.why is _Why.BREAKER_MAY_BE_WRONG
-            if await self._waited(later) and self._admitted(later.step, force=forced):
-                return later.step
-        if self._too_small and self._time() < self._deadline:
-            widest = max(self._too_small, key=lambda step: step.candidate.info.context_window or 0)
-            self._too_small.clear()
-            step = replace(widest, shortage="")
-            if self._admitted(step):
-                return step
+        while self._time() < self._deadline:
+            step, force = await self._pick()
+            if step is None:
+                return None
+            known = await self._known(step, force=force)
+            if known is not None and self._admitted(known, force=force):
+                return known
         return None
 
-    async def _known(self, step: Step) -> Step | None:
+    async def _pick(self) -> tuple[Step | None, bool]:
+        """The next one in line, one that was worth waiting for, or the widest of those thought too small; and
+        whether its breaker is overruled.
+        """
+        if self._queue:
+            return self._queue.popleft(), False
+        while later := self._soonest():
+            if await self._waited(later):
+                return later.step, later.why is _Why.BREAKER_MAY_BE_WRONG
+        if not self._too_small:
+            return None, False
+        widest = max(self._too_small, key=lambda step: step.candidate.info.context_window or 0)
+        self._too_small.clear()
+        return replace(widest, shortage=""), False
+
+    async def _known(self, step: Step, *, force: bool) -> Step | None:
         """The step with what its server says of the model; None where it goes no further with it."""
-        knowledge = self._means.knowledge
-        candidate = step.candidate
-        if knowledge.needs_asking(candidate) and not self._means.health.check(
-            candidate.route, self._means.now()
-        ):
+        knowledge, candidate = self._means.knowledge, step.candidate
+        resting = self._means.health.check(candidate.route, self._means.now()) is not None
+        if knowledge.needs_asking(candidate) and (force or not resting):
             started = self._time()
             try:
                 await knowledge.ask(candidate)
+                if not knowledge.refreshed(candidate).route.model:
+                    raise UnknownModel("it lists no model")
             except ProviderError as error:
                 self._failed(step, error, self._time() - started)
                 self._follow(step, error)
@@ -144,9 +156,6 @@ class Walk:
         fresh = knowledge.refreshed(candidate)
         if fresh == candidate:
             return step
-        if not fresh.route.model:
-            self._failed(step, UnknownModel("it lists no model"), 0.0)
-            return None
         step = step_for(fresh, self._request)
         if self._request.tools and not step.request.tools and any(s.request.tools for s in self._queue):
             self._queue.append(step)
@@ -264,7 +273,7 @@ class Walk:
         """
         candidate, means, started = step.candidate, self._means, self._time()
         self._error = None
-        recorded = False
+        recorded = cut_short = False
         try:
             completion: Completion | None = None
             try:
@@ -283,11 +292,12 @@ class Walk:
                 self._error = error
             except TimeoutError:
                 self._error = Stalled(f"no answer within {self._time() - started:.0f} s")
+                cut_short = self._time() - started < FAIR_CHANCE
             except StopAsyncIteration:
                 self._error = CutStream("ended without an answer")
-            recorded = True
+            recorded = not cut_short
             if self._error is not None:
-                self._failed(step, self._error, self._time() - started)
+                self._failed(step, self._error, self._time() - started, counts=recorded)
             elif completion is not None:
                 means.health.record(candidate.route, None, means.now())
                 self._answered = True
@@ -322,10 +332,11 @@ class Walk:
 
     # What a failure leads to
 
-    def _failed(self, step: Step, error: ProviderError, seconds: float) -> None:
-        """Note one failed call: with the health book, and on the path."""
+    def _failed(self, step: Step, error: ProviderError, seconds: float, *, counts: bool = True) -> None:
+        """Note one failed call: with the health book, if it `counts`, and on the path."""
         route, now = step.candidate.route, self._means.now()
-        self._means.health.record(route, error, now)
+        if counts:
+            self._means.health.record(route, error, now)
         rest = self._means.health.check(route, now)
         until = rest.until if rest and rest.until > now else None
         self._note(

@@ -384,6 +384,41 @@ async def test_one_deadline_holds_for_all_candidates() -> None:
     assert {error for _, error, _ in outcome(nobody.value)} == {"Stalled"}
 
 
+@pytest.mark.looptime
+@pytest.mark.parametrize(("seconds", "rests"), [(10, False), (200, True)])
+async def test_being_cut_off_by_a_short_deadline_speaks_against_nobody(seconds: float, rests: bool) -> None:
+    async def hang(_: ChatRequest) -> Answer:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    client = scripted_client({"only": ScriptedProvider(after=hang)})
+    for _ in range(3):
+        with pytest.raises(NoModel):
+            await client.chat("reasoning", replace(ASK, timeout=seconds))
+
+    assert bool(client.resting("reasoning")) is rests
+
+
+@pytest.mark.looptime
+async def test_who_was_not_reached_before_the_deadline_is_not_blamed() -> None:
+    async def begins(_: ChatRequest) -> Answer:
+        await asyncio.sleep(9)
+        return ["text", errors.Denied()]
+
+    async def hang(_: ChatRequest) -> Answer:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    second = ScriptedProvider(after=hang)
+    client = scripted_client({"first": ScriptedProvider(begins), "second": second})
+
+    with pytest.raises(NoModel) as nobody:
+        await client.chat("reasoning", replace(ASK, timeout=20))
+
+    assert outcome(nobody.value) == [("first", "Denied", True), ("second", "Stalled", True)]
+    assert [candidate.route.provider for candidate, _ in client.resting("reasoning")] == ["first"]
+
+
 async def test_leaving_early_closes_the_stream_and_counts_as_nobodys_failure() -> None:
     first = ScriptedProvider(after=["one", "two"])
     client = scripted_client({"first": first})
