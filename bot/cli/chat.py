@@ -27,7 +27,7 @@ from bot.errors import BotError, NotRunning
 
 PROMPT = "❯ "  # noqa: RUF001 -- the prompt's own arrow
 _TWICE_SECONDS = 2.0
-_REDRAW_SECONDS = 0.05
+_REDRAW_SECONDS = 0.1
 _BELOW = 5
 """Lines of the window that a growing answer leaves to the prompt, the hint below it, and some air."""
 _STYLE = Style.from_dict({"bottom-toolbar": "noreverse ansibrightblack", "prompt": "ansicyan bold"})

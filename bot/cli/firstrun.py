@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MARKER = "first-run"
 """A file in the data folder that says the choice was made; without it, it is offered at each start."""
 _CHOICE = """\
-There is no model to talk to yet: no server on this machine, no key in the environment, none configured.
+There is no model to talk to yet: no server here, no key, none configured.
 
   1  enter a key (OpenRouter and others; free ones will do)
   2  the small built-in model (it chats a little; works offline)

@@ -42,6 +42,20 @@ def print_answer(text: str, stream: TextIO) -> None:
         print(text, file=stream)
 
 
+def tail(text: str, most: int) -> str:
+    """About the last `most` characters of a Markdown text, from a paragraph's or a line's beginning.
+
+    Drawing takes its time, and of a long text only the end is seen. A code block that was cut is opened again.
+    """
+    if len(text) <= most:
+        return text
+    start = len(text) - most
+    breaks = (text.find(mark, start) + len(mark) for mark in ("\n\n", "\n") if mark in text[start:])
+    cut = next(breaks, start)
+    fences = sum(line.lstrip().startswith("```") for line in text[:cut].splitlines())
+    return ("```\n" if fences % 2 else "") + text[cut:]
+
+
 class Sketch:
     """The end of a text that still grows, as lines of a terminal: what fits there, drawn again only when it changed."""
 
@@ -59,7 +73,9 @@ class Sketch:
         key = (text, width, height - reserved)
         if key != self._drawn:
             self._drawn = key
-            self._lines = "\n".join(self._all(text, width)[-max(1, height - reserved) :])
+            self._lines = "\n".join(
+                self._all(tail(text, width * height), width)[-max(1, height - reserved) :]
+            )
         return self._lines
 
     def _all(self, text: str, width: int) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from bot.app import App
     from bot.config import Loaded
 
-Say = Callable[[str], None]
-
 _LOOK_SECONDS = 0.2
+_LARGE_LOG = 1_000_000
 
 
 class _InUse(Exception):
@@ -34,11 +33,12 @@ def complain(line: str) -> None:
 
 @asynccontextmanager
 async def reaching(
-    options: Options, *, say: Say = complain, loaded: Loaded | None = None
+    options: Options, *, loaded: Loaded | None = None, drawing: bool = False
 ) -> AsyncIterator[Client]:
     """A client of the running bot, else of one without channels in this process. Raises BotError.
 
-    `loaded` is the configuration for the latter, where the caller has it already.
+    For the latter, `loaded` is the configuration, where the caller has it already, and `drawing` says that the caller
+    draws on the terminal, so that the log has to stay away from it.
     """
     told = False
     while True:
@@ -49,30 +49,31 @@ async def reaching(
             return
         try:
             async with (
-                opened(options, loaded or options.load(), _give_way) as own,
+                _opened(options, loaded or options.load(), drawing=drawing) as own,
                 Client(own.status.socket) as client,
             ):
                 yield client
             return
         except _InUse as error:
             if not told:
-                say(str(error))
+                complain(str(error))
             told = True
         await asyncio.sleep(_LOOK_SECONDS)
 
 
 @asynccontextmanager
-async def opened(options: Options, loaded: Loaded, announce: Say) -> AsyncIterator[App]:
-    """A bot in this process that serves the terminal alone; its log goes to `chat.log` in the data folder."""
+async def _opened(options: Options, loaded: Loaded, *, drawing: bool) -> AsyncIterator[App]:
+    """A bot in this process that serves the terminal alone; its log goes to a file, or with -v to standard error."""
     from bot import app  # noqa: PLC0415 -- the whole program; a client goes without
     from bot.ops import logs  # noqa: PLC0415 -- as above
 
     data = options.data_folder
     async with AsyncExitStack() as stack:
-        log = sys.stderr if options.verbose else stack.enter_context(_log_file(data))
+        seen = options.verbose and not drawing
+        log = sys.stderr if seen else stack.enter_context(_log_file(data))
         secrets = app.secrets(loaded.config)
         logs.configure(secrets, verbose=options.verbose, journal=False, stream=log)
-        start = app.Start(loaded, data, options.env, announce, serve_channels=False)
+        start = app.Start(loaded, data, options.env, _give_way, serve_channels=False)
         yield await stack.enter_async_context(app.opened(start))
 
 
@@ -81,11 +82,14 @@ def _give_way(line: str) -> None:
 
 
 def _log_file(data: Path) -> TextIO:
-    """The log of one chat, which nobody but its user reads; the next one starts it afresh. Raises StorageError."""
+    """`chat.log`, for its user alone; begun afresh when it has grown large. Raises StorageError."""
     file = data / "chat.log"
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8")
+        log = os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8")
+        if log.tell() > _LARGE_LOG:
+            log.truncate(0)
+        return log
     except OSError as error:
         raise StorageError(
             f"{file}: {error.strerror}; check who owns the folder, or name another with --data"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from bot.cli.client import Client, search
@@ -11,7 +11,7 @@ from bot.errors import BotError
 
 
 async def resolve(options: Options, name: str) -> dict[str, Any]:
-    """{"name", "routes", "steps"}: from the bot that runs, which knows what its servers list, else from the file.
+    """{"name", "routes", "steps"}: from the bot that runs, which knows what its servers list, else as a start would.
 
     Raises BotError for a name that stands for nothing.
     """
@@ -19,26 +19,21 @@ async def resolve(options: Options, name: str) -> dict[str, Any]:
     if running is not None:
         async with Client(running) as client:
             return await client.resolve(name)
-    return await _from_file(options, name)
+    return await _as_a_start(options, name)
 
 
-async def _from_file(options: Options, name: str) -> dict[str, Any]:
+async def _as_a_start(options: Options, name: str) -> dict[str, Any]:
     from bot.discovery import Discovery  # noqa: PLC0415 -- httpx and more; a bot that runs saves it
     from providers.client import ModelClient  # noqa: PLC0415 -- as above
     from providers.errors import UnknownName  # noqa: PLC0415 -- as above
 
-    discovery = Discovery(options.load().config, options.env, probe=_nobody)
+    discovery = Discovery(options.load().config, options.env)
     models = ModelClient(await discovery.catalog())
     try:
         found = models.resolve(name)
     except UnknownName as error:
         raise BotError(f"{error}") from error
     return {"name": name, "routes": [str(route) for route in found.routes], "steps": list(found.steps)}
-
-
-async def _nobody(_env: Mapping[str, str]) -> Sequence[Any]:
-    """Stands for asking the local servers: nothing is started or connected to for a look into the file."""
-    return ()
 
 
 def render(found: Mapping[str, Any]) -> str:

@@ -40,7 +40,7 @@ async def conversation(options: Options) -> None:
     for line in loaded.notices if loaded else ():
         complain(line)
     console = Console()
-    async with reaching(options, loaded=loaded) as client:
+    async with reaching(options, loaded=loaded, drawing=True) as client:
         await _mention_config(options, client)
         console.print(greeting(await client.status()), style="dim", highlight=False, markup=False)
         console.print()

@@ -98,8 +98,9 @@ class Control:
         """Everything that the terminal shows, one JSON object a line; "idle" when nothing more is to come."""
         session = self.terminal.session
         async with self.terminal.listen() as listener:
-            yield _line(type="attached", session=session, busy=self.bus.busy(session))
-            idle, turn, pinged = True, False, asyncio.get_running_loop().time()
+            idle = not self._pending(session)
+            yield _line(type="attached", session=session, busy=not idle)
+            turn, pinged = False, asyncio.get_running_loop().time()
             while True:
                 event = await listener.next(_IDLE_SECONDS if not idle else _PING_SECONDS / 10)
                 match event:
