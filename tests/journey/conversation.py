@@ -33,10 +33,10 @@ class Heard:
 
 
 class Conversation:
-    def __init__(self, running: App, listener: Listener) -> None:
-        self.app = running
+    def __init__(self, app: App, listener: Listener) -> None:
+        self.app = app
         self._listener = listener
-        terminal = running.channels["terminal"]
+        terminal = app.channels["terminal"]
         assert isinstance(terminal, TerminalChannel)
         self._terminal = terminal
 
@@ -64,28 +64,35 @@ class Conversation:
 
 
 @asynccontextmanager
-async def talking(
-    folder: Path, config: str, found: Sequence[FoundProvider] = ()
-) -> AsyncIterator[Conversation]:
-    """Start a bot with this configuration and its data in `folder`, attach a terminal.
+async def running(folder: Path, config: str, found: Sequence[FoundProvider] = ()) -> AsyncIterator[App]:
+    """Start a bot with this configuration and its data in `folder`; stop it gently.
 
     `found` is what there is on the machine; it may change meanwhile.
     """
     file = folder / "config.toml"
     file.write_text(config)
     file.chmod(0o600)
-    given = {"HOME": os.environ["HOME"]}
+    env = {"HOME": os.environ["HOME"]}
 
     async def look(_env: Mapping[str, str]) -> Sequence[FoundProvider]:
         return list(found)
 
-    start = app.Start(load_config(file, given), folder / "data", given, look=look)
-    async with app.opened(start) as running:
-        terminal = running.channels["terminal"]
+    start = app.Start(load_config(file, env), folder / "data", env, look=look)
+    async with app.opened(start) as opened:
+        yield opened
+        await opened.stop(5.0)
+
+
+@asynccontextmanager
+async def talking(
+    folder: Path, config: str, found: Sequence[FoundProvider] = ()
+) -> AsyncIterator[Conversation]:
+    """As `running`, with a terminal attached."""
+    async with running(folder, config, found) as opened:
+        terminal = opened.channels["terminal"]
         assert isinstance(terminal, TerminalChannel)
         async with terminal.listen() as listener:
-            yield Conversation(running, listener)
-            await running.stop(5.0)
+            yield Conversation(opened, listener)
 
 
 def always(reply: Script, *first: Script) -> LLMFake:
