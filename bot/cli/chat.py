@@ -110,6 +110,8 @@ class Chat:
             finally:
                 for helper in helpers:
                     helper.cancel()
+        if self._busy and not self._interrupts.hinting(time.monotonic()):
+            self._console.print(_dim("The answer will be here when you come back."))
 
     async def _prompt(self, group: asyncio.TaskGroup) -> None:
         # Nothing is awaited between two prompts: in between, the terminal itself would take Ctrl-C.

@@ -160,6 +160,19 @@ async def test_ctrl_c_stops_the_answer_and_twice_leaves(control: FakeControl, cl
         assert not terminal.chatting.done()
         await terminal.type(CTRL_C)
         await left(terminal)
+        assert "when you come back" not in terminal.above.getvalue()
+
+
+async def test_leaving_an_answer_in_the_making_says_what_becomes_of_it(
+    control: FakeControl, client: Client
+) -> None:
+    control.answers = lambda text: [preview("Let me think")]
+    async with at_terminal(client) as terminal:
+        await terminal.type("hello", ENTER)
+        await terminal.sees_growing("Let me think")
+        await terminal.type(CTRL_D)
+        await left(terminal)
+        assert "when you come back" in terminal.above.getvalue()
 
 
 async def test_ctrl_c_empties_the_line_first(control: FakeControl, client: Client) -> None:
