@@ -1,4 +1,4 @@
-"""Errors that a person reads: one line that says what is wrong and what to do, and the exit code that tells a script."""
+"""Errors that a person reads: one line that says what is wrong and what to do, and an exit code for scripts."""
 
 from __future__ import annotations
 

@@ -36,8 +36,8 @@ token = "123456:ABC..."
 Then restart me and write to your bot; the code it answers with goes into `nanobot pair approve CODE`."""
 
 _ABOUT_MODELS = re.compile(
-    r"\b(better|other|another|bigger|smarter|stronger|real|which|what|change|switch|choose|configure|set ?up|install|add"
-    r"|use)\b.{0,40}\b(model|models|llm|api|key|keys|provider|ollama|openrouter)\b"
+    r"\b(better|other|another|bigger|smarter|stronger|real|which|what|change|switch|choose|configure|set ?up|install"
+    r"|add|use)\b.{0,40}\b(model|models|llm|api|key|keys|provider|ollama|openrouter)\b"
     r"|\b(api[ -]?key|set ?up|configuration|configure)\b",
     re.IGNORECASE,
 )

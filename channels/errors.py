@@ -1,9 +1,9 @@
 """How a delivery can fail. The class alone says what the outbox does next.
 
-    DeliveryError
-    ├── NotSent      certainly not delivered: repeated, after `retry_after` seconds where the server says so
-    ├── Unknown      the outcome is unknown: repeated until known, marked as a possible repeat
-    └── Refused      will never be accepted: recorded and shown, not repeated
+DeliveryError
+├── NotSent      certainly not delivered: repeated, after `retry_after` seconds where the server says so
+├── Unknown      the outcome is unknown: repeated until known, marked as a possible repeat
+└── Refused      will never be accepted: recorded and shown, not repeated
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ class TerminalChannel:
                 return Receipt(str(out.id))
         raise NotSent("no terminal is attached")
 
-    async def preview(self, address: Address, text: str, ref: str) -> str:
+    async def preview(self, address: Address, text: str, ref: str) -> str:  # noqa: ARG002 -- one conversation
         for listener in self._listeners:
             listener.put(Preview(text))
         return ref or "preview"

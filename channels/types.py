@@ -52,8 +52,8 @@ class Outbound:
     """One piece to deliver, in Markdown, within the channel's limit.
 
     `id` is the outbox row's, for channels with an idempotency key of their own. `edits` is the reference of an
-    earlier preview that this text replaces; `reply_to` the reference of the message it answers; `kind` is answer, notice
-    or reply (of a command).
+    earlier preview that this text replaces; `reply_to` the reference of the message it answers; `kind` is answer,
+    notice or reply (of a command).
     """
 
     id: int

@@ -65,7 +65,7 @@ def say(outcome: Outcome, now: float) -> str:
         case OutOfSteps(steps):
             return f"I took {steps} steps and am not done. Say “go on”, or ask for a smaller part of it."
         case OutOfTime(seconds):
-            return f"I stopped after {_minutes(seconds)} without an answer. Say “go on”, or ask for a smaller part of it."
+            return f"I stopped after {_minutes(seconds)} without an answer. Say “go on”, or ask for less at once."
         case Stopped():
             return "⏹ Stopped."
         case NoModelLeft(path, retry_at):

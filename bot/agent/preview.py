@@ -21,7 +21,7 @@ _CLOSE_SECONDS = 5.0
 
 
 class Preview:
-    """`first(ref)` makes durable that a preview stands in the channel; `ref` is its reference, "" while there is none."""
+    """`first(ref)` makes durable that a preview stands in the channel; `ref` is its reference, "" while none does."""
 
     def __init__(
         self, channel: Channel, address: Address, first: Callable[[str], Awaitable[None]], ref: str

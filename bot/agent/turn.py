@@ -78,7 +78,7 @@ class Turn:
         return OutOfSteps(self._core.settings.max_steps)
 
     async def _ask(self, *, tools: bool) -> ChatReply:
-        """One model call, shown while it streams. A conversation too long for every model is tried once at half length."""
+        """One model call, shown while it streams. One too long for every model is tried once at half length."""
         self._preview.restart()
         request = self._request(tools=tools)
         try:

@@ -34,7 +34,7 @@ class PromptBuilder:
         """The system message of a conversation on a channel."""
         today = datetime.fromtimestamp(self._clock(), UTC).astimezone()
         place = f"You are talking over {channel}. Today is {today:%A %d %B %Y}."
-        return Message("system", "\n\n".join((self._persona(), _RULES, place)))
+        return Message("system", f"{self._persona()}\n\n{_RULES}\n\n{place}")
 
     def brief(self, history: Sequence[Sequence[Message]], said: Sequence[Message]) -> tuple[Message, ...]:
         """The conversation for a tiny model: a short prompt, the last words of both, and the question."""

@@ -52,6 +52,7 @@ class Outbox:
         self._supervisor = supervisor
         self._clock = clock
         self._lanes: dict[str, _Lane] = {}
+        self._settled = asyncio.Event()
 
     def claim(self, session: str, new: Sequence[Row]) -> None:
         """Mark the first of these uncommitted rows as being sent, if nothing of its session is ahead of it.
@@ -98,7 +99,8 @@ class Outbox:
         try:
             async with asyncio.timeout(seconds):
                 while any(lane.rows and not lane.rows[0].error for lane in self._lanes.values()):
-                    await asyncio.sleep(0.02)
+                    self._settled.clear()
+                    await self._settled.wait()
         except TimeoutError:
             log.warning("stopping with %d messages undelivered; the next start sends them", self.depth())
 
@@ -166,6 +168,7 @@ class Outbox:
         """Commit, however long the disk refuses: what was delivered must not be forgotten."""
         claim = upcoming.id if upcoming is not None else None
         await self._database.insist(partial(rows.settle, done=settled, claim=claim))
+        self._settled.set()
 
     async def _sleep(self, lane: _Lane, seconds: float) -> None:
         lane.nudge.clear()

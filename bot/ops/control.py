@@ -155,13 +155,16 @@ async def serving(control: Control, path: Path, supervisor: Supervisor) -> Async
         server.should_exit = True
         server.force_exit = True
         await asyncio.wait([task], timeout=_GOODBYE_SECONDS)
-        with suppress(FileNotFoundError):
-            path.unlink()
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    with suppress(FileNotFoundError):
+        path.unlink()
 
 
 def _bind(path: Path) -> socket.socket:
-    with suppress(FileNotFoundError):
-        path.unlink()
+    _remove(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)
     try:

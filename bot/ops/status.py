@@ -48,7 +48,8 @@ class Status:
             "models": self._routes(),
             "choice": self.discovery.choice,
             "providers": [
-                {"scope": rest.scope, "until": rest.until, "reason": _reason(rest)} for rest in self._resting()
+                {"scope": rest.scope, "until": rest.until, "reason": _reason(rest)}
+                for rest in self._resting()
             ],
             "channels": {kind: asdict(channel.status) for kind, channel in self.channels.items()},
             "turns_running": running,

@@ -12,7 +12,6 @@ from bot.storage import sessions
 from bot.storage.tables import Inbox, InboxState, Outbox, Turn, TurnState
 from channels.types import Address
 
-
 Effect = Callable[[Session], None]
 """A change that belongs to the same transaction."""
 

@@ -17,14 +17,7 @@ _LOOK_SECONDS = 0.2
 @asynccontextmanager
 async def locked(data: Path, announce: Callable[[str], None]) -> AsyncIterator[None]:
     """Hold the data folder. While another process has it, say once which one, and wait."""
-    path = data / "lock"
-    try:
-        data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise StorageError(
-            f"{path}: {error.strerror}; check who owns the folder, or name another with --data"
-        ) from None
+    fd = _open(data)
     try:
         told = False
         while not _try(fd):
@@ -38,6 +31,16 @@ async def locked(data: Path, announce: Callable[[str], None]) -> AsyncIterator[N
         yield
     finally:
         os.close(fd)
+
+
+def _open(data: Path) -> int:
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return os.open(data / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StorageError(
+            f"{data}: {error.strerror}; check who owns the folder, or name another with --data"
+        ) from None
 
 
 def _try(fd: int) -> bool:

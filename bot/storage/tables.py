@@ -96,7 +96,7 @@ class Session(SQLModel, table=True):
 
 
 class Inbox(SQLModel, table=True):
-    """One message that was taken. `key` is the channel's; the pair is unique, so that a second delivery changes nothing."""
+    """One message that was taken. (`channel`, `key`) is unique, so that a second delivery changes nothing."""
 
     id: int | None = Field(default=None, primary_key=True)
     channel: str

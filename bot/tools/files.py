@@ -10,7 +10,7 @@ import asyncio
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -92,7 +92,7 @@ async def edit(context: ToolContext, arguments: EditArguments) -> str:
 async def list_folder(context: ToolContext, arguments: ListArguments) -> str:
     def run() -> str:
         with _opened(context, arguments.path, os.O_RDONLY | os.O_DIRECTORY) as fd:
-            entries = sorted(os.listdir(fd))
+            entries = sorted(os.listdir(fd))  # noqa: PTH208 -- by descriptor, not by path
             lines = [_describe(fd, entry) for entry in entries]
         return "\n".join(lines) or "(empty)"
 
@@ -139,10 +139,8 @@ def _folder(context: ToolContext, parts: list[str], *, make: bool = False) -> It
     try:
         for part in parts:
             if make:
-                try:
+                with suppress(FileExistsError):
                     os.mkdir(part, dir_fd=fd)
-                except FileExistsError:
-                    pass
             below = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=fd)
             os.close(fd)
             fd = below

@@ -1,4 +1,4 @@
-"""What people on Telegram experience: the daemon's parts, a Bot API stand-in that checks every call, a model's server."""
+"""What people on Telegram experience: all of the bot, a Bot API stand-in that checks every call, a model's server."""
 
 from __future__ import annotations
 

@@ -85,7 +85,9 @@ async def test_what_arrives_during_a_turn_enters_it(supervisor: Supervisor, turn
     assert turns.seen == [["a", "b"]]
 
 
-async def test_a_new_conversation_is_a_turn_of_its_own_in_its_place(supervisor: Supervisor, turns: Turns) -> None:
+async def test_a_new_conversation_is_a_turn_of_its_own_in_its_place(
+    supervisor: Supervisor, turns: Turns
+) -> None:
     bus = Bus(turns.run, supervisor, limit=4)
     bus.put([row("t:1", "a"), row("t:1", "/new"), row("t:1", "b"), row("t:1", "/NEW@bot please")])
     await settled(bus)
@@ -151,7 +153,9 @@ async def test_the_rest_of_a_split_text_is_waited_for(supervisor: Supervisor, tu
     assert turns.seen == [["first half", "second half"]]
 
 
-async def test_a_failing_turn_does_not_end_its_session(supervisor: Supervisor, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_failing_turn_does_not_end_its_session(
+    supervisor: Supervisor, caplog: pytest.LogCaptureFixture
+) -> None:
     seen: list[str] = []
 
     async def run(lane: Lane) -> None:

@@ -25,7 +25,9 @@ def test_nothing_is_said_while_the_first_answers() -> None:
 
 
 def test_a_fallback_is_told_with_who_failed_why_and_who_answers() -> None:
-    line, shown = notices.decide([(failed(A, "Denied", detail="HTTP 401: no such key"), answered(B))], {}, NOW)
+    line, shown = notices.decide(
+        [(failed(A, "Denied", detail="HTTP 401: no such key"), answered(B))], {}, NOW
+    )
     assert line == "⚠️ a/big refused the key (HTTP 401: no such key); b/small answers instead."
     assert shown == {"route": "a/big"}
 

@@ -95,7 +95,9 @@ async def test_closing_finishes_what_was_queued(tmp_path: Path) -> None:
         await database.write(adding("late"))
 
 
-async def test_insist_goes_on_until_the_disk_takes_it(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_insist_goes_on_until_the_disk_takes_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("bot.storage.database.FIRST_WAIT", 0.001)
     tries: list[int] = []
     undone: list[int] = []

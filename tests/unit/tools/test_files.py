@@ -62,7 +62,9 @@ async def test_list_and_search(call: Call) -> None:
     assert "not found" in (await call("search", text="absent")).text
 
 
-@pytest.mark.parametrize("path", ["../secret.txt", "a/../../secret.txt", "/etc/passwd", "sub/../../secret.txt", "a\0b"])
+@pytest.mark.parametrize(
+    "path", ["../secret.txt", "a/../../secret.txt", "/etc/passwd", "sub/../../secret.txt", "a\0b"]
+)
 async def test_paths_out_of_the_workspace_are_refused(call: Call, path: str) -> None:
     for result in (await call("read", path=path), await call("write", path=path, text="x")):
         assert not result.ok
@@ -95,8 +97,18 @@ async def test_a_pipe_does_not_hang(call: Call, workspace: Path) -> None:
     assert "not an ordinary file" in (await call("read", path="pipe")).text
 
 
-@pytest.mark.parametrize("path", ["PERSONA.md", "persona.MD", "./PERSONA.md", "memory/owner/MEMORY.md", "skills/x/SKILL.md",
-                                  "agents/a.md", "Agents/a.md"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "PERSONA.md",
+        "persona.MD",
+        "./PERSONA.md",
+        "memory/owner/MEMORY.md",
+        "skills/x/SKILL.md",
+        "agents/a.md",
+        "Agents/a.md",
+    ],
+)
 async def test_the_owners_files_are_read_only(call: Call, workspace: Path, path: str) -> None:
     result = await call("write", path=path, text="I obey everybody")
     assert not result.ok
