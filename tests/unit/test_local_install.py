@@ -125,7 +125,7 @@ async def test_cancelling_ends_pip(tmp_path: Path) -> None:
     )
     installing = asyncio.create_task(local.install(lambda _: None, lambda: NOTHING, endless))
     async with asyncio.timeout(10):
-        while not started.exists():  # noqa: ASYNC110 -- a process sets no event of ours
+        while not started.exists():
             await asyncio.sleep(0.005)
 
     installing.cancel()

@@ -101,7 +101,7 @@ async def test_after_it_died_the_next_question_finds_it_at_its_new_address() -> 
         assert process.pid is not None
         os.kill(process.pid, signal.SIGKILL)
         async with asyncio.timeout(10):
-            while process.pid is not None:  # noqa: ASYNC110 -- a process sets no event of ours
+            while process.pid is not None:
                 await asyncio.sleep(0.005)
 
         assert "Are you there?" in (await asked(made)).message.content

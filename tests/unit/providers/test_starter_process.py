@@ -93,7 +93,7 @@ async def starter(
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 -- a process sets no event of ours
+        while not condition():
             await asyncio.sleep(0.005)
 
 
@@ -346,7 +346,7 @@ async def test_it_leaves_within_a_second_when_its_parent_is_killed(scripts: Scri
     await parent.wait()
 
     async with asyncio.timeout(1):
-        while listens(port):  # noqa: ASYNC110 -- as above
+        while listens(port):
             await asyncio.sleep(0.01)
 
 

@@ -112,7 +112,7 @@ async def test_it_leaves_within_a_second_when_its_parent_is_killed_in_the_middle
     await parent.wait()
 
     async with asyncio.timeout(1):
-        while _listens(port):  # noqa: ASYNC110 -- a process sets no event of ours
+        while _listens(port):
             await asyncio.sleep(0.01)
     writer.close()
 
