@@ -1,0 +1,18 @@
+"""Telegram: private chats, groups and forum topics, through the Bot API's long polling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from channels.adapters.telegram.settings import PERSON, TelegramSettings
+from channels.base import Channel, ChannelSpec, Command
+
+
+def _create(settings: TelegramSettings, commands: Sequence[Command]) -> Channel:
+    # Reading a configuration needs the settings only; the Telegram library takes a tenth of a second.
+    from channels.adapters.telegram.channel import TelegramChannel  # noqa: PLC0415
+
+    return TelegramChannel(settings, commands)
+
+
+SPEC = ChannelSpec(kind="telegram", settings=TelegramSettings, create=_create, person=PERSON)

@@ -1,0 +1,257 @@
+"""Nothing is confirmed before it is stored; trouble is told once, survived, and never ends the channel."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+import telegram
+
+from channels.adapters.telegram.channel import TelegramChannel
+from tests.fakes.telegram import TelegramFake
+from tests.unit.channels.telegram.running import MENU, Inbox, Waits, channel_for, running
+
+OTHER = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    ours = [record for record in caplog.records if record.name.startswith("channels")]
+    return [(record.levelname, record.getMessage()) for record in ours]
+
+
+def is_up(channel: TelegramChannel) -> bool:
+    return channel.status.up
+
+
+@pytest.fixture(autouse=True)
+def everything_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "channels")
+
+
+async def test_a_message_is_taken_and_then_confirmed(tg: TelegramFake) -> None:
+    pending: list[int] = []
+    inbox = Inbox(before=lambda: pending.append(tg.pending_updates))
+    channel = channel_for(tg)
+    said = tg.user_says(42, "hello")
+
+    async with running(channel, inbox):
+        await tg.wait_for(lambda: inbox.messages and not tg.pending_updates)
+
+        assert pending == [1]
+        (message,) = inbox.messages
+        assert (message.key, message.text, message.ref) == (f"42:{said.message_id}", "hello", "1")
+        assert is_up(channel)
+        assert channel.status.last_received_at is not None
+
+
+async def test_what_waits_together_is_taken_together(tg: TelegramFake) -> None:
+    inbox = Inbox()
+    for number in range(3):
+        tg.user_says(42, f"message {number}")
+
+    async with running(channel_for(tg), inbox):
+        await tg.wait_for(lambda: inbox.messages)
+
+    assert [len(batch) for batch in inbox.batches] == [3]
+
+
+async def test_what_was_not_stored_is_offered_again_and_stays_unconfirmed(
+    tg: TelegramFake, caplog: pytest.LogCaptureFixture
+) -> None:
+    pending: list[int] = []
+    waits = Waits()
+    channel = channel_for(tg, waits)
+    full = [OSError("disk full") for _ in range(5)]
+    details: list[str] = []
+    inbox = Inbox(refusals=list(full))
+
+    def look() -> None:
+        pending.append(tg.pending_updates)
+        details.append(channel.status.detail)
+
+    inbox.before = look
+    tg.user_says(42, "hello")
+
+    async with running(channel, inbox):
+        await tg.wait_for(lambda: not tg.pending_updates)
+
+        assert inbox.offered == [["42:1"]] * 6
+        assert pending == [1] * 6
+        assert details[-1] == "messages can't be stored, so they stay with Telegram: disk full"
+        assert is_up(channel)
+    assert [level for level, _ in told(caplog)] == ["INFO", "ERROR", "INFO"]
+    assert sorted(waits.asked[:5]) == waits.asked[:5]
+
+
+async def test_a_lost_network_is_told_once_and_survived(
+    tg: TelegramFake, caplog: pytest.LogCaptureFixture
+) -> None:
+    waits = Waits()
+    channel, inbox = channel_for(tg, waits), Inbox()
+    async with running(channel, inbox):
+        await tg.wait_for(lambda: is_up(channel) and tg.is_polled)
+        lost = tg.faults.drop("getUpdates", times=40)
+        tg.user_says(42, "hello")  # ends the poll that waits already
+        await tg.wait_for(lambda: lost.hits == 40)
+        assert not is_up(channel)
+        tg.user_says(42, "still there?")
+        await tg.wait_for(lambda: len(inbox.messages) == 2 and tg.is_polled)
+
+        assert inbox.texts == ["hello", "still there?"]
+        assert is_up(channel)
+    assert [level for level, _ in told(caplog)] == ["INFO", "WARNING", "INFO"]
+    assert 20 < max(waits.asked) <= 30
+
+
+async def test_one_broken_connection_is_no_news(tg: TelegramFake, caplog: pytest.LogCaptureFixture) -> None:
+    channel, inbox = channel_for(tg), Inbox()
+    async with running(channel, inbox):
+        await tg.wait_for(lambda: is_up(channel) and tg.is_polled)
+        tg.faults.drop("getUpdates")
+        tg.user_says(42, "one")
+        tg.user_says(42, "two")
+        await tg.wait_for(lambda: len(inbox.messages) == 2)
+    assert [level for level, _ in told(caplog)] == ["INFO"]
+
+
+@pytest.mark.parametrize("page", [502, 504])
+async def test_a_proxy_with_html_pages_is_no_flood_of_logs(
+    tg: TelegramFake, caplog: pytest.LogCaptureFixture, page: int
+) -> None:
+    channel, inbox = channel_for(tg), Inbox()
+    tg.faults.html("getUpdates", page, times=10)
+    tg.faults.html("getMe", page, times=3)
+    tg.user_says(42, "hello")
+    async with running(channel, inbox):
+        await tg.wait_for(lambda: inbox.messages)
+    assert [level for level, _ in told(caplog)] == ["WARNING", "INFO"]
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+async def test_another_poller_is_explained_once(tg: TelegramFake, caplog: pytest.LogCaptureFixture) -> None:
+    waits = Waits()
+    channel, inbox = channel_for(tg, waits), Inbox()
+    details: list[str] = []
+    inbox.before = lambda: details.append(channel.status.detail)
+    tg.faults.error("getUpdates", 409, OTHER, times=2)
+    # A success in between means little: two pollers take turns.
+    later = tg.faults.error("getUpdates", 409, OTHER, nth=2, times=2)
+    tg.user_says(42, "hello")
+    async with running(channel, inbox):
+        await tg.wait_for(lambda: inbox.messages and later.hits == 2 and tg.is_polled)
+        assert not is_up(channel)
+        waits.now += 61
+        tg.user_says(42, "again")
+        await tg.wait_for(lambda: is_up(channel))
+
+    assert "another program receives with this bot's token" in details[0]
+    assert [level for level, _ in told(caplog)] == ["WARNING", "INFO"]
+    assert max(waits.asked) <= 30
+
+
+async def test_a_webhook_is_explained_and_waited_out(
+    tg: TelegramFake, caplog: pytest.LogCaptureFixture
+) -> None:
+    channel, inbox = channel_for(tg), Inbox()
+    tg.user_says(42, "hello")
+    async with telegram.Bot(tg.token, tg.base_url) as other:
+        await other.set_webhook("https://e.org/hook")
+        async with running(channel, inbox):
+            await tg.wait_for(lambda: len(tg.calls("getUpdates")) > 3)
+            assert "a webhook is set for this bot" in channel.status.detail
+            assert "deleteWebhook" in channel.status.detail
+            await other.delete_webhook()
+            await tg.wait_for(lambda: inbox.messages)
+            assert is_up(channel)
+    assert [level for level, _ in told(caplog)] == ["WARNING", "INFO"]
+
+
+@pytest.mark.parametrize("status", [401, 404])
+async def test_a_refused_token_is_explained_and_tried_again_slowly(
+    tg: TelegramFake, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    waits = Waits()
+    channel, inbox = channel_for(tg, waits), Inbox()
+    refused = tg.faults.error("getMe", status, times=12)
+    async with running(channel, inbox):
+        await tg.wait_for(lambda: refused.hits == 5)
+        assert "check `token` in [channels.telegram]" in channel.status.detail
+        await tg.wait_for(lambda: is_up(channel))
+    assert [level for level, _ in told(caplog)] == ["WARNING", "INFO"]
+    assert 200 < max(waits.asked) <= 300
+
+
+async def test_flood_control_of_polling_is_honoured(tg: TelegramFake) -> None:
+    waits = Waits()
+    channel, inbox = channel_for(tg, waits), Inbox()
+    tg.faults.error("getUpdates", 429, retry_after=77)
+    tg.user_says(42, "hello")
+    async with running(channel, inbox):
+        await tg.wait_for(lambda: inbox.messages)
+    assert 77 in waits.asked
+
+
+async def test_the_menu_is_set_only_where_it_is_another(tg: TelegramFake) -> None:
+    for _ in range(2):
+        async with running(channel_for(tg), Inbox()):
+            await tg.wait_for(lambda: tg.is_polled)
+    (call,) = tg.calls("setMyCommands")
+    assert MENU[0].help in str(call.params)
+
+
+async def test_a_refused_menu_does_not_keep_the_channel_from_receiving(tg: TelegramFake) -> None:
+    inbox = Inbox()
+    tg.faults.error("setMyCommands", 400, "Bad Request: BOT_COMMAND_INVALID")
+    tg.user_says(42, "hello")
+    async with running(channel_for(tg), inbox):
+        await tg.wait_for(lambda: inbox.messages)
+
+
+async def test_an_update_that_can_not_be_read_does_not_hold_up_the_others() -> None:
+    async with TelegramFake(validate=False) as tg:
+        inbox = Inbox()
+        tg.user_says(42, "before")
+        tg.updates.add("message", {"message_id": 7})
+        tg.user_says(42, "after")
+        async with running(channel_for(tg), inbox):
+            await tg.wait_for(lambda: len(inbox.messages) == 2 and not tg.pending_updates)
+        assert inbox.texts == ["before", "after"]
+
+
+async def test_edits_and_service_messages_are_no_messages(tg: TelegramFake) -> None:
+    inbox = Inbox()
+    said = tg.user_says(42, "one")
+    async with running(channel_for(tg), inbox):
+        await tg.wait_for(lambda: inbox.messages)
+        tg.user_edits(42, said.message_id, "one, edited")
+        tg.set_membership(42, "kicked")
+        tg.user_says(42, "two")
+        await tg.wait_for(lambda: len(inbox.messages) == 2)
+    assert inbox.texts == ["one", "two"]
+
+
+async def test_groups_can_be_switched_off(tg: TelegramFake) -> None:
+    inbox = Inbox()
+    tg.user_says(-100, "@fake_bot hello")
+    tg.user_says(42, "hello")
+    async with running(channel_for(tg, groups=False), inbox):
+        await tg.wait_for(lambda: not tg.pending_updates)
+    assert [message.private for message in inbox.messages] == [True]
+
+
+async def test_the_token_is_in_no_log_and_no_status(
+    tg: TelegramFake, caplog: pytest.LogCaptureFixture
+) -> None:
+    channel, inbox = channel_for(tg), Inbox(refusals=[ValueError("no")])
+    details: list[str] = []
+    inbox.before = lambda: details.append(channel.status.detail)
+    for status in (401, 404, 409, 429, 500):
+        tg.faults.error("getMe", status)
+    for fail in (tg.faults.drop, tg.faults.truncate, tg.faults.cut, tg.faults.html):
+        fail("getUpdates")
+    tg.user_says(42, "hello")
+    async with running(channel, inbox):
+        await tg.wait_for(lambda: inbox.messages)
+    secret = tg.token.partition(":")[2]
+    assert secret not in "\n".join([*details, *(message for _, message in told(caplog))])
+    assert len(told(caplog)) >= 4
