@@ -12,11 +12,11 @@ from typing import Any
 import httpx
 
 from providers import failures
+from providers.assembly import LONGEST_ANSWER, Assembly
 from providers.errors import CutStream, Malformed, ProviderError, Stalled
 from providers.http import FOREIGN, translate
 from providers.sse import ServerEvent, SSEParser
 from providers.types import ProviderEvent
-from providers.wire import LONGEST_ANSWER, Assembly
 
 AFTER_THE_END = 2.0
 """Seconds that a server may take from the reason for the end to the end itself: usage, `[DONE]`, the last

@@ -14,12 +14,13 @@ from providers.base import StateStore
 from providers.errors import NoModel
 from providers.health import Rest, owner
 from providers.knowledge import Knowledge
+from providers.lineup import Means
 from providers.refs import Resolution
 from providers.registry import Catalog, FoundProvider, Registry
 from providers.router import Candidate
 from providers.settings import ProviderSettings
 from providers.types import ChatReply, ChatRequest, ClientEvent, ModelInfo
-from providers.walk import Means, Walk
+from providers.walk import Walk
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,209 +1,34 @@
-"""What a server says of a failure → the class of `providers.errors` that it means. The only place that reads
-wordings.
+"""What a server says of a failure → the class of `providers.errors` that it means, by
+`providers.failure_table`.
 
-Codes decide first, then known wordings, then the status: the same status means opposite things (a 429 may be
-"wait two seconds" or "pay", a 404 "no such model" or "no tools"). Facts gathered from vendors' documentation,
-SDKs and servers' sources in November 2026. The error's place does not matter: a body, an event of a stream
-and a choice are read alike.
+The error's place does not matter: a body, an event of a stream and a choice are read alike.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from providers import waits
 from providers.errors import (
-    BadRequest,
     Denied,
     Loading,
-    Malformed,
     Misconfigured,
-    NoToolSupport,
-    OutOfMoney,
-    Overloaded,
     ProviderError,
     RateLimited,
-    Refused,
     Scope,
     ServerError,
     TooLong,
     UnknownModel,
     UnknownParameter,
 )
+from providers.failure_table import BEFORE_CODES, BY_CODE, BY_STATUS, BY_WORDS
 
 DETAIL = 200
 """The longest detail in characters."""
-
-_Class = type[ProviderError]
-
-BY_CODE: tuple[tuple[_Class, frozenset[str]], ...] = (
-    (
-        UnknownParameter,
-        frozenset({"unsupported_parameter", "unknown_parameter", "unsupported_value", "extra_forbidden"}),
-    ),
-    (
-        TooLong,
-        frozenset(
-            {
-                "context_length_exceeded",
-                "exceed_context_size_error",
-                "model_context_window_exceeded",
-                "token_limit_exceeded",
-                "1210",
-                "1261",
-            }
-        ),
-    ),
-    (BadRequest, frozenset({"string_above_max_length", "invalid_prompt"})),
-    (Refused, frozenset({"content_policy_violation", "content_filter", "refusal"})),
-    # OpenRouter's budget of calls in flight: it passes by itself although the status says 402.
-    (RateLimited, frozenset({"in_flight_budget_exhausted", "openrouter_in_flight_budget"})),
-    (
-        OutOfMoney,
-        frozenset(
-            {
-                "insufficient_quota",
-                "credit_balance_exhausted",
-                "organization_spend_limit_exceeded",
-                "project_spend_limit_exceeded",
-                "organization_usage_limit_exceeded",
-                "billing_hard_limit_reached",
-                "billing_error",
-                "enforced_spend_limit_reached",
-                "contract_spend_limit_reached",
-                "linked_organization_spend_limit_reached",
-                "personal-team-blocked:spending-limit",
-                "payment_required",
-                "openrouter_credits",
-                "openrouter_key_limit",
-                "openrouter_guardrail_budget",
-                "openrouter_workspace_budget",
-                "1113",
-            }
-        ),
-    ),
-    (
-        UnknownModel,
-        frozenset(
-            {
-                "model_not_found",
-                "free_variant_ended",
-                "model_deprecated",
-                "model_unavailable_upstream",
-                "no_endpoints",
-                "privacy_restricted",
-                "region_restricted",
-                "constraint_filtered",
-            }
-        ),
-    ),
-    (
-        Overloaded,
-        frozenset({"overloaded_error", "server_is_overloaded", "slow_down", "provider_overloaded", "1305"}),
-    ),
-    (Malformed, frozenset({"tool_use_failed"})),
-    (Misconfigured, frozenset({"unknown_url", "wrong_endpoint"})),
-    (Denied, frozenset({"authentication_error", "invalid_api_key", "permission_error", "authentication"})),
-    (RateLimited, frozenset({"rate_limit_exceeded", "rate_limit_error", "resource_exhausted", "1302"})),
-)
-
-_ANY = range(1000)
-
-BY_WORDS: tuple[tuple[_Class, range | frozenset[int], tuple[str, ...]], ...] = (
-    (UnknownParameter, _ANY, ("unsupported parameter", "unsupported value", "unknown parameter")),
-    (UnknownParameter, _ANY, ("extra inputs are not permitted", "unrecognized request argument")),
-    (
-        TooLong,
-        _ANY,
-        (
-            "maximum context length is",
-            "prompt is too long",
-            "exceed context limit",
-            "exceeds the maximum number of tokens",
-            "maximum prompt length is",
-            "reduce the length of the messages",
-            "maximum context length",
-            "tokens in request more than max tokens allowed",
-            "prompt exceeds max length",
-            "`inputs` tokens + `max_new_tokens` must be",
-            "longer than the model's context length",
-            "max_model_len",
-            "exceeds the available context size",
-            "greater than the context length",
-            "longer than the context length currently available",
-            "exceeded model token limit",
-            "context window exceeds limit",
-            "input is too long for requested model",
-            "超过最大长度",
-            "上下文长度",
-        ),
-    ),
-    (Loading, frozenset({503}), ("loading model", "is loading", "currently loading")),
-    (
-        NoToolSupport,
-        _ANY,
-        (
-            "support tool use",
-            "does not support tools",
-            "tools param requires --jinja",
-            "--enable-auto-tool-choice",
-            "tool use is not supported",
-            "function calling is not",
-        ),
-    ),
-    (Refused, frozenset({400, 403}), ("moderation", "flagged", "content management policy", "safety system")),
-    # Google's way to say that a model is not part of the free tier at all, beside a retry time that helps
-    # nobody.
-    (UnknownModel, frozenset({429}), ("limit: 0",)),
-    (
-        OutOfMoney,
-        frozenset({400, 402, 403, 429}),
-        (
-            "credit balance is too low",
-            "insufficient credits",
-            "insufficient balance",
-            "key limit exceeded",
-            "reached your specified api usage limits",
-            "check your plan and billing details",
-        ),
-    ),
-    (RateLimited, frozenset({413}), ("tokens per minute",)),
-    (Misconfigured, frozenset({404}), ("page not found", "file not found", "no route", "cannot post")),
-    (Overloaded, frozenset({429, 503}), ("overloaded", "capacity", "server busy", "too many pending")),
-    (Denied, frozenset({400}), ("api key not valid", "incorrect api key", "invalid api key")),
-    (
-        UnknownModel,
-        frozenset({400, 403, 404}),
-        ("model not found", "not found, try pulling", "model is not loaded"),
-    ),
-    (
-        UnknownModel,
-        frozenset({400, 404}),
-        ("does not exist", "no such model", "invalid model", "' not found"),
-    ),
-    (UnknownModel, frozenset({404}), ("no endpoints found", "data policy")),
-    (UnknownModel, frozenset({403}), ("requires a subscription",)),
-)
-
-BY_STATUS: Mapping[int, _Class] = {
-    400: BadRequest,
-    401: Denied,
-    402: OutOfMoney,
-    403: Denied,
-    404: UnknownModel,
-    405: Misconfigured,
-    413: TooLong,
-    422: BadRequest,
-    429: RateLimited,
-    498: Overloaded,
-    503: Overloaded,
-    529: Overloaded,
-}
-"""What is not here is a server error: unknown failures move on to the next candidate."""
 
 _WHOLE_ACCOUNT = frozenset({"openrouter_free_tier_daily"})
 _WHOLE_ACCOUNT_WORDS = ("free-models-per-",)
@@ -290,15 +115,18 @@ def tidy(text: str) -> str:
     return line if len(line) <= DETAIL else line[: DETAIL - 1] + "…"
 
 
-def _kind(status: int, said: Said) -> _Class:
-    for kind, codes in BY_CODE:
-        if said.codes & codes and not (kind is RateLimited and "limit: 0" in said.text):
-            return kind
+def _kind(status: int, said: Said) -> type[ProviderError]:
     text = said.text.lower()
-    for kind, statuses, words in BY_WORDS:
-        if status in statuses and any(word in text for word in words):
-            return kind
-    return BY_STATUS.get(status, ServerError)
+    by_code = (kind for kind, codes in BY_CODE if said.codes & codes)
+    found = _by_words(BEFORE_CODES, status, text) or next(by_code, None) or _by_words(BY_WORDS, status, text)
+    return found or BY_STATUS.get(status, ServerError)
+
+
+def _by_words(
+    table: Iterable[tuple[type[ProviderError], frozenset[int], tuple[str, ...]]], status: int, text: str
+) -> type[ProviderError] | None:
+    rows = (kind for kind, statuses, words in table if status in statuses and any(w in text for w in words))
+    return next(rows, None)
 
 
 def _page(status: int) -> ProviderError:

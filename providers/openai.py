@@ -17,12 +17,13 @@ import httpx
 
 from providers import failures, local
 from providers.answer import Answer
+from providers.assembly import Assembly
 from providers.errors import NoToolSupport, ProviderError, ServerError, Stalled, UnknownParameter
 from providers.http import DROPPED, FOREIGN, make_client, timeouts, translate
 from providers.presets import is_local
 from providers.settings import ProviderSettings
 from providers.types import ChatRequest, ModelInfo, ProviderEvent
-from providers.wire import Assembly, Quirks, encode
+from providers.wire import Quirks, encode
 
 ERROR_BODY = 65_536
 LIST_BODY = 16 * 1024 * 1024

@@ -9,10 +9,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from providers.assembly import Assembly
 from providers.errors import ProviderError
 from providers.sse import ServerEvent, SSEParser
 from providers.thoughts import Section, Splitter
-from providers.wire import Assembly
 
 Cuts = st.lists(st.integers(min_value=0, max_value=400), max_size=12)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from providers.assembly import Assembly
 from providers.errors import Empty, Malformed, Overloaded, Refused, ServerError
 from providers.types import (
     ChatRequest,
@@ -18,7 +19,7 @@ from providers.types import (
     ToolDef,
     Usage,
 )
-from providers.wire import Assembly, encode
+from providers.wire import encode
 
 TOOL = ToolDef("look", "Looks.", {"type": "object", "properties": {"at": {"type": "string"}}})
 CALL = ToolCall("c1", "look", {"at": "ü"})
