@@ -31,15 +31,19 @@ def split(markdown: str, limit: int) -> list[str]:
     """
     pieces = []
     repeated, rest = 0, well_formed(markdown)
-    while not _fits(rest, limit):
+    while (shown := _shown(rest, limit)) is None:
         piece, repeated, rest = _cut(rest, repeated, limit)
-        pieces.append(piece)
-    pieces.append(_trimmed(rest))
-    return [piece for piece in pieces if visible(parse(piece)).strip()]
+        if visible(parse(piece)).strip():
+            pieces.append(piece)
+    return [*pieces, _trimmed(rest)] if shown.strip() else pieces
 
 
-def _fits(text: str, limit: int) -> bool:
-    return len(text) <= limit and utf16_units(text) <= limit and utf16_units(visible(parse(text))) <= limit
+def _shown(text: str, limit: int) -> str | None:
+    """What a reader sees of a text; None if it is too long for one piece."""
+    if len(text) > limit or utf16_units(text) > limit:
+        return None
+    shown = visible(parse(text))
+    return shown if utf16_units(shown) <= limit else None
 
 
 def _cut(text: str, repeated: int, limit: int) -> tuple[str, int, str]:
@@ -51,7 +55,7 @@ def _cut(text: str, repeated: int, limit: int) -> tuple[str, int, str]:
         outline.spans = [span for span in outline.spans if utf16_units(span.opening) * _REPEATED <= limit]
         at = _border(text, size, repeated, outline)
         piece, repeats, rest = _apart(text, at, outline)
-        if at <= repeated + 1 or _fits(piece, limit):
+        if at <= repeated + 1 or _shown(piece, limit) is not None:
             return piece, repeats, rest
         room = min(room, at) * 7 // 8
 
