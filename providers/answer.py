@@ -27,17 +27,23 @@ DRAIN = 0.02
 
 
 class Answer:
-    """One accepted response on its way into an `Assembly`. Times are the event loop's.
+    """One accepted response on its way into an `Assembly`. Times are the event loop's. `failure` tells what a
+    body or event means that is none of an answer.
 
     Only what belongs to the answer moves the time limit on: comments and empty events don't, however many
     come.
     """
 
-    def __init__(self, response: httpx.Response, assembly: Assembly, clock: Callable[[], float]) -> None:
-        self._headers = response.headers
+    def __init__(
+        self,
+        response: httpx.Response,
+        assembly: Assembly,
+        failure: Callable[[httpx.Response, object], ProviderError],
+    ) -> None:
+        self._response = response
         self._chunks: AsyncIterator[bytes] = response.aiter_bytes()
         self._assembly = assembly
-        self._clock = clock
+        self._failure = failure
         self._parser = SSEParser()
         self._broken = 0
         self._time = asyncio.get_running_loop().time
@@ -97,13 +103,13 @@ class Answer:
             value: object = json.loads(event.data)
         except ValueError:
             if event.event == "error":
-                raise failures.classify(200, self._headers, event.data.encode(), self._clock()) from None
+                raise self._failure(self._response, event.data.encode()) from None
             self._broken += 1  # one unreadable line is survived; if nothing else comes, it is the reason
             return []
         if not isinstance(value, Mapping):
             return []
         if event.event == "error" or failures.failed(value):
-            raise failures.classify(200, self._headers, value, self._clock())
+            raise self._failure(self._response, value)
         return [*self._assembly.add(value)]
 
     def _check_end(self) -> None:
@@ -129,7 +135,11 @@ class Answer:
 
     def _is_no_stream(self, chunk: bytes) -> bool:
         start = chunk.lstrip()[:1]
-        return "event-stream" not in self._headers.get("content-type", "") and start in (b"{", b"[", b"<")
+        return "event-stream" not in self._response.headers.get("content-type", "") and start in (
+            b"{",
+            b"[",
+            b"<",
+        )
 
     async def _whole(self, begun: bytes, by: float) -> bytes:
         parts, size = [begun], len(begun)
@@ -142,7 +152,7 @@ class Answer:
         try:
             value: Any = json.loads(body)
         except ValueError:
-            raise failures.classify(200, self._headers, body, self._clock()) from None
+            raise self._failure(self._response, body) from None
         if not isinstance(value, Mapping) or failures.failed(value):
-            raise failures.classify(200, self._headers, value, self._clock())
+            raise self._failure(self._response, value)
         return [*self._assembly.add(value)]

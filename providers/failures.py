@@ -53,7 +53,9 @@ class Said:
     error: Mapping[str, Any]
 
 
-def classify(status: int, headers: Mapping[str, str], body: object, now: float) -> ProviderError:
+def classify(
+    status: int, headers: Mapping[str, str], body: object, now: float, secret: str = ""
+) -> ProviderError:
     """The error that a response means. `body` is its bytes or what was parsed of them; `status` is 200 for a
     failure inside of an accepted answer. `headers` must ignore case.
     """
@@ -63,7 +65,7 @@ def classify(status: int, headers: Mapping[str, str], body: object, now: float) 
     if status in range(100, 400):
         status = next((int(c) for c in said.codes if c.isdigit() and 400 <= int(c) < 600), status)
     kind = _kind(status, said)
-    detail = tidy(said.text) or (f"status {status}" if status >= 300 else "")
+    detail = tidy(said.text, secret) or (f"status {status}" if status >= 300 else "")
     if kind is UnknownParameter:
         return UnknownParameter(detail, parameter=_parameter(said), status=status)
     if kind is TooLong:
@@ -109,8 +111,10 @@ def failed(event: Mapping[str, Any]) -> bool:
     )
 
 
-def tidy(text: str) -> str:
-    """One line of at most `DETAIL` characters, without anything that looks like a key."""
+def tidy(text: str, secret: str = "") -> str:
+    """One line of at most `DETAIL` characters, without `secret` and anything that looks like a key."""
+    if secret:
+        text = text.replace(secret, "…")
     line = _SECRETS.sub("…", _CONTROL.sub(" ", text[: 20 * DETAIL]).strip())
     return line if len(line) <= DETAIL else line[: DETAIL - 1] + "…"
 

@@ -63,7 +63,7 @@ class OpenAIProvider:
         response = await self._ask(model, request, first_by)
         try:
             assembly = Assembly(tools=bool(request.tools))
-            answer = Answer(response, assembly, self._clock)
+            answer = Answer(response, assembly, self._failure)
             async for delta in answer.events(first_by, self._timeouts.between_tokens):
                 yield delta
             self._kept_alive = True
@@ -138,7 +138,7 @@ class OpenAIProvider:
         body = await self._body(response, by, ERROR_BODY)
         if response.is_redirect:
             return ServerError("not an API: it redirects to another page", status=response.status_code)
-        return failures.classify(response.status_code, response.headers, body, self._clock())
+        return self._failure(response, body)
 
     async def _json(self, url: str, body: Mapping[str, Any] | None = None) -> Any:
         """What `url` answers, as JSON. Raises `ProviderError`."""
@@ -150,7 +150,12 @@ class OpenAIProvider:
         try:
             return json.loads(text)
         except ValueError:
-            raise failures.classify(response.status_code, response.headers, text, self._clock()) from None
+            raise self._failure(response, text) from None
+
+    def _failure(self, response: httpx.Response, body: object) -> ProviderError:
+        key = self._settings.api_key
+        secret = key.get_secret_value() if key else ""
+        return failures.classify(response.status_code, response.headers, body, self._clock(), secret)
 
     async def _body(self, response: httpx.Response, by: float, limit: int) -> bytes:
         """A body as far as `limit` bytes; the response is closed."""

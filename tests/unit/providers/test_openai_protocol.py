@@ -82,6 +82,16 @@ async def test_the_key_goes_along() -> None:
         assert (await answer(provider)).message.content == "You said: hello there"
 
 
+@pytest.mark.parametrize("status", [200, 401])
+async def test_a_key_that_the_server_repeats_is_not_shown(status: int) -> None:
+    refusal = Reply.error(status, {"error": {"message": "hunter2 is no key", "code": 401}})
+    async with serving(refusal, api_key="hunter2") as (_, provider):
+        with pytest.raises(errors.Denied) as failed:
+            await ask(provider)
+
+    assert failed.value.detail == "… is no key"
+
+
 async def test_a_tool_call_and_its_result_go_round() -> None:
     async with serving(Reply.tool("look", {"at": "x"})) as (llm, provider):
         first = await answer(provider, WITH_TOOLS)
