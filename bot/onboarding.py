@@ -42,7 +42,9 @@ _ABOUT_MODELS = re.compile(
     re.IGNORECASE,
 )
 _ABOUT_TELEGRAM = re.compile(r"\btelegram\b", re.IGNORECASE)
-_ABOUT_ITSELF = re.compile(r"\b(who|what) are you\b|\bwhat can you do\b|\bwhat model\b", re.IGNORECASE)
+_ABOUT_ITSELF = re.compile(
+    r"\b(who|what) are you\b|\bwhat can you do\b|\b(what|which) model\b", re.IGNORECASE
+)
 
 
 def answer(question: str, candidates: Sequence[ModelInfo]) -> str:
@@ -53,6 +55,6 @@ def answer(question: str, candidates: Sequence[ModelInfo]) -> str:
         return ""
     if _ABOUT_TELEGRAM.search(question):
         return _TELEGRAM
-    if _ABOUT_MODELS.search(question):
-        return _BETTER
-    return _ITSELF if _ABOUT_ITSELF.search(question) else ""
+    if _ABOUT_ITSELF.search(question):
+        return _ITSELF
+    return _BETTER if _ABOUT_MODELS.search(question) else ""

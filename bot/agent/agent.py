@@ -71,7 +71,7 @@ class Agent:
             async with lane.limit(deadline):
                 return await turn.run()
         except TimeoutError:
-            return Stopped() if lane.stopped else OutOfTime(deadline)
+            return Stopped(turn.begun) if lane.stopped else OutOfTime(deadline, turn.begun)
         except Exception:
             # The other of the two places that catch everything: a message is answered even by a fault of ours.
             log.exception("a turn of %s failed", record.session.key)

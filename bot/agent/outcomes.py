@@ -32,11 +32,15 @@ class OutOfSteps:
 @dataclass(frozen=True, slots=True)
 class OutOfTime:
     seconds: float
+    text: str = ""
+    """What was said until then."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """The user said /stop."""
+    """The user said /stop; `text` is what was said until then."""
+
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +68,10 @@ def say(outcome: Outcome, now: float) -> str:
             return text
         case OutOfSteps(steps):
             return f"I took {steps} steps and am not done. Say “go on”, or ask for a smaller part of it."
-        case OutOfTime(seconds):
-            return f"I stopped after {_minutes(seconds)} without an answer. Say “go on”, or ask for less at once."
-        case Stopped():
-            return "⏹ Stopped."
+        case OutOfTime(seconds, text):
+            return f"{_begun(text)}I stopped after {_minutes(seconds)}. Say “go on”, or ask for less at once."
+        case Stopped(text):
+            return f"{_begun(text)}⏹ Stopped."
         case NoModelLeft(path, retry_at):
             return _no_model(path, retry_at, now)
         case Failed():
@@ -83,5 +87,11 @@ def _no_model(path: tuple[Attempt, ...], retry_at: float | None, now: float) -> 
     return "\n".join(["No model can answer right now:", *lines])
 
 
+def _begun(text: str) -> str:
+    return f"{text.rstrip()}\n\n" if text.strip() else ""
+
+
 def _minutes(seconds: float) -> str:
-    return f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
+    if seconds >= 90:
+        return f"{seconds / 60:.0f} minutes"
+    return f"{seconds:.0f} second{'s' if seconds >= 1.5 else ''}"

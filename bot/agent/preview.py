@@ -30,7 +30,7 @@ class Preview:
         self._channel = channel
         self._address = address
         self._first = first
-        self._text = ""
+        self.text = ""
         self._shown = ""
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -40,12 +40,12 @@ class Preview:
         self._task = supervisor.spawn(f"preview {self._address}", self._run())
 
     def add(self, text: str) -> None:
-        self._text += text
+        self.text += text
         self._changed.set()
 
     def restart(self) -> None:
         """What was shown is void; it stays visible until there is text to replace it."""
-        self._text = ""
+        self.text = ""
 
     async def close(self) -> None:
         """Show nothing more. An update on its way is awaited, since the final text must come after it."""
@@ -64,13 +64,13 @@ class Preview:
         working_at = loop.time() + _WORKING_AFTER
         show_at = float("inf")
         while True:
-            due = min(working_at, show_at if self._text != self._shown else float("inf"))
+            due = min(working_at, show_at if self.text != self._shown else float("inf"))
             await self._wait(due - loop.time())
             now = loop.time()
             if now >= working_at:
                 await self._channel.working(self._address)
                 working_at = now + _WORKING_EVERY
-            if not self._text or not interval or self._text == self._shown:
+            if not self.text or not interval or self.text == self._shown:
                 continue
             show_at = min(show_at, now + min(1.0, interval))
             if now >= show_at:
@@ -91,7 +91,7 @@ class Preview:
 
     async def _show(self) -> float:
         """Show the text so far; returns how many seconds the channel asked us to hold off."""
-        text = self._text
+        text = self.text
         self._in_flight = True
         try:
             ref = await self._channel.preview(self._address, text, self.ref)

@@ -45,6 +45,11 @@ class Turn:
         self._most_tokens: int | None = None
         """Set once a conversation was too long for every model: half of what it was."""
 
+    @property
+    def begun(self) -> str:
+        """The answer so far, where the turn is ended in the middle of one."""
+        return self._preview.text
+
     async def run(self) -> Outcome:
         try:
             await self._core.discovery.look_again()

@@ -27,7 +27,7 @@ from bot.gateway.people import People
 from bot.storage import outbox as rows
 from bot.storage.database import Database
 from bot.supervisor import Supervisor
-from channels.terminal import Piece, Preview, TerminalChannel
+from channels.terminal import Closed, Piece, Preview, TerminalChannel
 from providers.client import ModelClient
 from providers.errors import UnknownName
 
@@ -102,7 +102,10 @@ class Control:
             yield _line(type="attached", session=session, busy=not idle)
             turn, pinged = False, asyncio.get_running_loop().time()
             while True:
-                event = await listener.next(_IDLE_SECONDS if not idle else _PING_SECONDS / 10)
+                try:
+                    event = await listener.next(_IDLE_SECONDS if not idle else _PING_SECONDS / 10)
+                except Closed:
+                    return
                 match event:
                     case Preview(text):
                         yield _line(type="preview", text=text)
@@ -152,8 +155,8 @@ async def serving(control: Control, path: Path, supervisor: Supervisor) -> Async
     try:
         yield
     finally:
+        await control.terminal.aclose()
         server.should_exit = True
-        server.force_exit = True
         await asyncio.wait([task], timeout=_GOODBYE_SECONDS)
         _remove(path)
 

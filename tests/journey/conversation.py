@@ -12,7 +12,7 @@ from pathlib import Path
 from bot import app
 from bot.app import App
 from bot.config import load_config
-from channels.terminal import Listener, Piece, TerminalChannel
+from channels.terminal import Listener, Piece, Preview, TerminalChannel
 from providers.registry import FoundProvider
 from tests.fakes.llm import LLMFake, Script
 
@@ -46,6 +46,14 @@ class Conversation:
     async def ask(self, text: str) -> Heard:
         await self.say(text)
         return await self.hear()
+
+    async def shows(self, text: str, seconds: float = 10.0) -> None:
+        """Wait until the unfinished answer begins with this."""
+        async with asyncio.timeout(seconds):
+            while True:
+                event = await self._listener.next(seconds)
+                if isinstance(event, Preview) and event.text.startswith(text):
+                    return
 
     async def hear(self, seconds: float = 20.0) -> Heard:
         """Everything until the bot has nothing left to do for this conversation."""

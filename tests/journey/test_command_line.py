@@ -81,7 +81,7 @@ class Machine:
 
 async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
-        while not holds():  # noqa: ASYNC110 -- another process tells nobody
+        while not holds():
             await asyncio.sleep(0.02)
 
 
@@ -149,7 +149,7 @@ async def test_an_answer_that_nobody_read_is_not_taken_for_this_ones(tmp_path: P
             async with Client(socket) as client:
                 await client.say("one")
                 async with asyncio.timeout(20):
-                    while (await client.status())["outbox"].get("queued") != 1:  # noqa: ASYNC110 -- as in `until`
+                    while (await client.status())["outbox"].get("queued") != 1:
                         await asyncio.sleep(0.02)
             answer = await machine.nanobot("chat", "-m", "two")
 

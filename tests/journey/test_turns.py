@@ -115,11 +115,12 @@ async def test_stop_ends_an_answer_at_once_and_the_next_works(tmp_path: Path) ->
     endless = Reply("word " * 500, pace=Pace(delay=0.2, chunks=500))
     async with LLMFake(endless) as llm, talking(tmp_path, provider("one", llm.base_url)) as chat:
         await chat.say("talk")
-        await llm.until(lambda: llm.concurrent == 1)
+        await chat.shows("word word")
         started = asyncio.get_running_loop().time()
         await chat.say("/stop")
         heard = await chat.hear()
-        assert heard.answers == ["⏹ Stopped."]
+        assert heard.answer.startswith("word word")
+        assert heard.answer.endswith("word\n\n⏹ Stopped.")
         assert heard.replies == []
         assert asyncio.get_running_loop().time() - started < 2
         await llm.until(lambda: llm.concurrent == 0)
@@ -138,7 +139,7 @@ async def test_a_turn_over_its_deadline_ends_with_a_word(tmp_path: Path) -> None
         async with talking(tmp_path, provider("one", llm.base_url) + config) as chat:
             heard = await chat.ask("hello")
             assert len(heard.answers) == 1
-            assert "without an answer" in heard.answer or "No model can answer" in heard.answer
+            assert "I stopped after 1 second." in heard.answer or "No model can answer" in heard.answer
 
 
 async def test_a_chosen_model_is_never_replaced_silently(tmp_path: Path) -> None:
