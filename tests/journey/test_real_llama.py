@@ -1,0 +1,52 @@
+"""The whole bot against a real llama.cpp server that nobody configured: found, asked, a tool carried through it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from providers.discovery import probe_local
+from tests.fakes.llama import LlamaServer, llama_server
+from tests.journey.conversation import talking
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
+
+CONFIG = "[agent]\ntemperature = 0\nmax_tokens = 120\n"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[LlamaServer]:
+    with llama_server("gemma") as server:
+        yield server
+
+
+async def test_a_question_is_answered_by_way_of_a_tool(tmp_path: Path, server: LlamaServer) -> None:
+    workspace = tmp_path / "data" / "workspace"
+    workspace.mkdir(parents=True)
+    (workspace / "notes.txt").write_text("The code word is PELICAN.\n")
+    found = await probe_local({}, {"llama": httpx.URL(server.url).port or 0})
+    async with talking(tmp_path, CONFIG, found) as chat:
+        assert "llama-server" in (await chat.app.status.report())["choice"]
+        await chat.say("What is in the file notes.txt?")
+        heard = await chat.hear(120)
+        assert "PELICAN" in heard.answer
+        assert heard.notices == []
+    with sqlite3.connect(tmp_path / "data" / "nanobot.db") as database:
+        roles = [row[0] for row in database.execute("SELECT role FROM message ORDER BY id")]
+    database.close()
+    assert roles == ["user", "assistant", "tool", "assistant"]
+
+
+async def test_two_chats_in_a_row_survive_the_closed_connection(tmp_path: Path, server: LlamaServer) -> None:
+    found = await probe_local({}, {"llama": httpx.URL(server.url).port or 0})
+    async with talking(tmp_path, CONFIG, found) as chat:
+        for _ in range(5):
+            await chat.say("What is the capital of Italy?")
+            heard = await chat.hear(120)
+            assert heard.answers
+            assert heard.notices == []
+            assert "No model" not in heard.answer
