@@ -43,7 +43,7 @@ def deadly(point: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
-    Database.write = dying  # type: ignore[method-assign,assignment] # this process exists to be killed
+    Database.write = dying  # type: ignore[method-assign] # this process exists to be killed
 
 
 async def main() -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bot.app import App
@@ -92,15 +93,15 @@ async def test_two_topics_streaming_at_once_do_not_mix(tmp_path: Path) -> None:
         s.tg.user_says(FORUM, "@fake_bot fruit", user_id=ANN, thread_id=5)
         s.tg.user_says(FORUM, "@fake_bot tree", user_id=ANN, thread_id=6)
         for thread, word in ((5, "apple"), (6, "birch")):
-            await s.tg.wait_for(lambda t=thread, w=word: _count(s, t, w) == 40 or None, 20)
+            await s.tg.wait_for(partial(_complete, s, thread, word), 20)
             (message,) = s.tg.answers(FORUM, thread)
             assert len(message.history) >= 2, "it was shown while it was being made"
             assert all(set(shown.text.split()) <= {word} for shown in message.history)
 
 
-def _count(s: Scene, thread: int, word: str) -> int:
+def _complete(s: Scene, thread: int, word: str) -> bool | None:
     answers = s.tg.answers(FORUM, thread)
-    return answers[0].text.count(word) if answers else 0
+    return (bool(answers) and answers[0].text.count(word) == 40) or None
 
 
 async def test_a_stranger_gets_one_code_and_after_approval_an_answer(tmp_path: Path) -> None:

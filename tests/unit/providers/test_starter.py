@@ -95,13 +95,17 @@ async def test_its_answers_are_kept_short(wanted: int | None, granted: int) -> N
     assert granted in (body.get("max_tokens"), body.get("max_completion_tokens"))
 
 
+def runs(process: StarterProcess) -> bool:
+    return process.pid is not None
+
+
 async def test_after_it_died_the_next_question_finds_it_at_its_new_address() -> None:
     async with provider() as (made, process):
         await asked(made)
         assert process.pid is not None
         os.kill(process.pid, signal.SIGKILL)
         async with asyncio.timeout(10):
-            while process.pid is not None:
+            while runs(process):
                 await asyncio.sleep(0.005)
 
         assert "Are you there?" in (await asked(made)).message.content
