@@ -193,7 +193,10 @@ class TerminalChannel:
         """Nothing to fetch: the control socket brings it (see `submit`)."""
         self._take = take
         self._ready.set()
-        await asyncio.get_running_loop().create_future()
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            self._ready.clear()
 
     async def send(self, out: Outbound) -> Receipt:
         """Show a piece; returns when a terminal has dealt with it. Raises NotSent where none is attached."""

@@ -1,0 +1,209 @@
+"""A channel in memory, for tests: people write with `say`, and `seen` is what they read.
+
+    channel = LoopbackChannel()
+    channel.fail(Unknown("no answer"), took_effect=True)
+    message = channel.say("hello")
+    ...
+    await channel.until(lambda: channel.seen() == ["Hi"])
+
+`log` tells the order of everything: what was offered, refused and confirmed, sent, shown and failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from channels.errors import DeliveryError
+from channels.split import split
+from channels.types import Address, ChannelStatus, Inbound, Outbound, Receipt, Sender, Take
+
+log = logging.getLogger(__name__)
+
+What = Literal["offered", "refused", "confirmed", "sent", "edited", "previewed", "working", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`about` is a message's key for what comes in, its text for what goes out."""
+
+    what: What
+    about: str
+
+
+@dataclass(slots=True)
+class Shown:
+    """A message of the bot as people see it; `history` holds every text it had, previews included."""
+
+    ref: str
+    address: Address
+    text: str
+    reply_to: str = ""
+    history: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    error: DeliveryError
+    took_effect: bool
+
+
+class LoopbackChannel:
+    """`limit` is in UTF-16 units; `retry` is how many seconds later a message is offered again that was not taken."""
+
+    def __init__(
+        self,
+        kind: str = "loopback",
+        *,
+        limit: int = 4000,
+        preview_interval: float = 0.01,
+        retry: float = 0.005,
+    ) -> None:
+        self.kind = kind
+        self.preview_interval = preview_interval
+        self.log: list[Event] = []
+        self.messages: list[Shown] = []
+        self.sends: list[Outbound] = []
+        self._limit = limit
+        self._retry = retry
+        self._arrived: deque[Inbound] = deque()
+        self._failures: deque[_Failure] = deque()
+        self._running = False
+        self._refs = itertools.count(1)
+        self._changed = asyncio.Condition()
+        self._wake = asyncio.Event()
+        self._received_at: float | None = None
+        self._sent_at: float | None = None
+
+    # What people do and see
+
+    def say(self, text: str, chat: str = "1", thread: str = "", sender: str = "1", **fields: Any) -> Inbound:
+        """Somebody writes; `fields` are further ones of `Inbound`. It is offered as soon as the channel runs."""
+        number = str(next(self._refs))
+        message = Inbound(
+            key=f"{chat}:{number}",
+            address=Address(self.kind, chat, thread),
+            sender=Sender(sender, f"Person {sender}"),
+            text=text,
+            at=datetime.now(UTC),
+            ref=number,
+        )
+        message = replace(message, **fields)
+        self.deliver(message)
+        return message
+
+    def deliver(self, message: Inbound) -> None:
+        """Offer a message as it is; one that was confirmed before comes a second time."""
+        self._arrived.append(message)
+        self._wake.set()
+
+    def seen(self, chat: str = "1", thread: str = "") -> list[str]:
+        """What the bot's messages say there now, oldest first."""
+        address = Address(self.kind, chat, thread)
+        return [message.text for message in self.messages if message.address == address]
+
+    def forget(self, ref: str) -> None:
+        """Somebody deletes a message of the bot."""
+        self.messages = [message for message in self.messages if message.ref != ref]
+
+    # What tests arrange and look at
+
+    def fail(self, *errors: DeliveryError, took_effect: bool = False) -> None:
+        """Let the next sends fail, one by one; with `took_effect` people see the message all the same."""
+        self._failures.extend(_Failure(error, took_effect) for error in errors)
+
+    def order(self, *what: What) -> list[Event]:
+        """The log, of these kinds only."""
+        return [event for event in self.log if event.what in what]
+
+    def is_confirmed(self, message: Inbound) -> bool:
+        return Event("confirmed", message.key) in self.log
+
+    async def until(self, predicate: Callable[[], object], seconds: float = 5.0) -> None:
+        """Wait until this is true; asked whenever something happens here. Raises TimeoutError with the log."""
+        try:
+            async with asyncio.timeout(seconds), self._changed:
+                await self._changed.wait_for(lambda: bool(predicate()))
+        except TimeoutError:
+            raise TimeoutError(f"not within {seconds} s; the log: {self.log}") from None
+
+    # The channel
+
+    async def run(self, take: Take) -> None:
+        self._running = True
+        try:
+            while True:
+                await self._wake.wait()
+                await self._offer(list(self._arrived), take)
+        finally:
+            self._running = False
+
+    async def _offer(self, batch: list[Inbound], take: Take) -> None:
+        await self._note("offered", *(message.key for message in batch))
+        try:
+            await take(batch)
+        except Exception as error:
+            log.info("not taken, so it is offered again", exc_info=error)
+            await self._note("refused", *(message.key for message in batch))
+            await asyncio.sleep(self._retry)
+            return
+        for _ in batch:
+            self._arrived.popleft()
+        if not self._arrived:
+            self._wake.clear()
+        self._received_at = time.time()
+        await self._note("confirmed", *(message.key for message in batch))
+
+    async def send(self, out: Outbound) -> Receipt:
+        self.sends.append(out)
+        failure = self._failures.popleft() if self._failures else None
+        if failure is not None and not failure.took_effect:
+            await self._note("failed", out.text)
+            raise failure.error
+        shown = self._show(out)
+        await self._note("edited" if shown.ref == out.edits else "sent", out.text)
+        if failure is not None:
+            await self._note("failed", out.text)
+            raise failure.error
+        self._sent_at = time.time()
+        return Receipt(shown.ref)
+
+    async def preview(self, address: Address, text: str, ref: str) -> str:
+        shown = self._show(Outbound(0, address, text, edits=ref))
+        await self._note("previewed", text)
+        return shown.ref
+
+    def _show(self, out: Outbound) -> Shown:
+        shown = next((message for message in self.messages if out.edits and message.ref == out.edits), None)
+        if shown is None:
+            shown = Shown(str(next(self._refs)), out.address, out.text, out.reply_to)
+            self.messages.append(shown)
+        shown.text = out.text
+        shown.history.append(out.text)
+        return shown
+
+    async def working(self, address: Address) -> None:
+        await self._note("working", str(address))
+
+    def split(self, text: str) -> list[str]:
+        return split(text, self._limit)
+
+    @property
+    def status(self) -> ChannelStatus:
+        detail = "" if self._running else "is not running"
+        return ChannelStatus(self._running, detail, self._received_at, self._sent_at)
+
+    async def aclose(self) -> None:
+        """Nothing is held open."""
+
+    async def _note(self, what: What, *about: str) -> None:
+        self.log.extend(Event(what, each) for each in about)
+        async with self._changed:
+            self._changed.notify_all()
