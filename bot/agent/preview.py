@@ -18,6 +18,9 @@ _WORKING_AFTER = 0.5
 _WORKING_EVERY = 4.5
 """Telegram shows "typing" for five seconds (Bot API, sendChatAction)."""
 _CLOSE_SECONDS = 5.0
+_PATIENCE = 25.0
+"""Seconds after which "typing" alone looks like a dead bot."""
+_STILL_WORKING = "⏳ Still working on it …"
 
 
 class Preview:
@@ -35,6 +38,7 @@ class Preview:
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._in_flight = False
+        self._given_up = False
 
     def start(self, supervisor: Supervisor) -> None:
         self._task = supervisor.spawn(f"preview {self._address}", self._run())
@@ -62,22 +66,26 @@ class Preview:
         loop = asyncio.get_running_loop()
         interval = self._channel.preview_interval
         working_at = loop.time() + _WORKING_AFTER
+        patience_at = loop.time() + _PATIENCE
         show_at = float("inf")
         while True:
-            due = min(working_at, show_at if self.text != self._shown else float("inf"))
+            due = min(working_at, show_at if self.text not in ("", self._shown) else float("inf"))
             await self._wait(due - loop.time())
             now = loop.time()
             if now >= working_at:
                 await self._channel.working(self._address)
                 working_at = now + _WORKING_EVERY
-            if not self.text or not interval or self.text == self._shown:
+            if not interval or self._given_up:
                 continue
-            show_at = min(show_at, now + min(1.0, interval))
-            if now >= show_at:
-                pause = await self._show()
-                if self._task is None:
-                    return
-                show_at = loop.time() + max(interval, pause)
+            if not self.text and not self.ref and now >= patience_at:
+                patience_at = loop.time() + await self._show(_STILL_WORKING) + _PATIENCE
+            elif self.text not in ("", self._shown):
+                show_at = min(show_at, now + min(1.0, interval))
+                if now >= show_at:
+                    pause = await self._show(self.text)
+                    show_at = loop.time() + max(interval, pause)
+            if self._task is None:
+                return
 
     async def _wait(self, seconds: float) -> None:
         self._changed.clear()
@@ -89,9 +97,8 @@ class Preview:
         except TimeoutError:
             pass
 
-    async def _show(self) -> float:
-        """Show the text so far; returns how many seconds the channel asked us to hold off."""
-        text = self.text
+    async def _show(self, text: str) -> float:
+        """Show a text for now; returns how many seconds the channel asked us to hold off."""
         self._in_flight = True
         try:
             ref = await self._channel.preview(self._address, text, self.ref)
@@ -102,8 +109,9 @@ class Preview:
         except NotSent as error:
             return error.retry_after or 5.0
         except DeliveryError as error:
+            # If it did arrive we can't replace it: one stray text is enough.
+            self._given_up = True
             log.debug("preview to %s: %s", self._address, error)
-            return 30.0
         except StorageError as error:
             log.warning("the preview could not be recorded: %s", error)
         finally:
