@@ -161,7 +161,7 @@ class Lineup:
             self._wait_for(step, Why.LOADING, now + POLL_LOADING)
         else:
             rest = self._means.health.check(route, now)
-            if rest is not None and not (rest.breaker or rest.needs_owner):
+            if rest is not None and not rest.breaker:
                 self._wait_for(step, Why.LIMIT_ENDS, rest.until)
 
     async def _pick(self) -> tuple[Step | None, bool]:
@@ -211,7 +211,7 @@ class Lineup:
         )
         if rest.breaker:
             self._wait_for(step, Why.BREAKER_MAY_BE_WRONG, self._means.now())
-        elif rest.until and not rest.needs_owner:
+        elif rest.until:
             self._wait_for(step, Why.LIMIT_ENDS, rest.until)
         return False
 

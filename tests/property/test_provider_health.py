@@ -196,6 +196,16 @@ def test_a_clock_set_back_by_a_year_ends_no_later_than_the_cap() -> None:
     assert rest.until - 1_768_000_000.0 <= LONGEST_REST
 
 
+def test_what_needs_the_owner_rests_long_whatever_the_server_says() -> None:
+    book = HealthBook()
+    book.record(A, errors.OutOfMoney(retry_after=1), 1_800_000_000.0)
+
+    rest = book.check(A, 1_800_000_000.0)
+
+    assert rest is not None
+    assert rest.until == 1_800_000_600.0
+
+
 def test_scopes_are_named_as_they_are_stored() -> None:
     assert scopes(Route("or", "a/b:free")) == {
         "provider": "provider:or",

@@ -16,6 +16,7 @@ from providers.settings import ProviderSettings
 from providers.testing import Clock
 from providers.types import ChatRequest, Message, ToolDef
 from tests.fakes.llm import LLMFake, Reply, Setup
+from tests.fakes.llm.http11 import Request
 from tests.fakes.llm.peers import Answer
 
 ASK = ChatRequest((Message("user", "hello there"),), timeout=20)
@@ -138,6 +139,50 @@ async def test_a_loading_server_is_waited_for_and_then_asked_for_its_models() ->
     assert [attempt.error for attempt in reply.path] == ["Loading", ""]
     assert str(reply.route) == "llama/fake-1"
     assert client.candidates("reasoning")[0].info.context_window == 8192
+
+
+async def test_a_named_model_of_a_loading_server_is_looked_up_once_it_has_loaded() -> None:
+    clock = Clock()
+    async with LLMFake(setup=Setup(kind="llama-server")) as llm:
+        settings = ProviderSettings(api_base=llm.base_url, default_model="mine")
+        client = ModelClient(Catalog.of({"local": settings}), clock=clock, sleep=clock.sleep)
+        llm.load_for(60)
+        turn = asyncio.create_task(client.chat("reasoning", ASK))
+        await llm.until(lambda: len(llm.requests) + len(llm.probes) > 3)
+        assert len(llm.probes) == 1  # not again at every poll
+        llm.load_for(0)
+        await turn
+        clock.now += 31
+
+        await client.chat("reasoning", ASK)
+
+        assert [model.id for model in client.catalog.listed["local"]] == ["fake-1"]
+        await client.aclose()
+
+
+async def test_a_resting_server_is_not_asked_for_its_models_either() -> None:
+    asked: list[str] = []
+
+    def deny(request: Request) -> Answer:
+        asked.append(request.path)
+        return Answer(401, {"error": {"message": "no"}})
+
+    async with LLMFake() as llm, client_of(local=llm) as client:
+        llm.extra_routes = deny
+        for _ in range(3):
+            with pytest.raises(NoModel) as nobody:
+                await client.chat("reasoning", ASK)
+            assert nobody.value.path[0].error == "Denied"
+
+    assert asked == ["/v1/models"]
+
+
+async def test_a_proxy_of_the_environment_is_not_used_on_the_way_to_a_local_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    async with LLMFake() as llm, client_of(local=llm) as client:
+        assert (await client.chat("reasoning", ASK)).message.content == "You said: hello there"
 
 
 async def test_an_ill_configured_provider_is_passed_over_with_its_reason() -> None:

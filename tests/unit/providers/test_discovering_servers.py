@@ -47,9 +47,10 @@ async def test_every_known_server_is_found_in_order_with_what_it_tells() -> None
         )
 
 
-async def test_no_server_is_sent_a_key_or_a_prompt() -> None:
+async def test_no_server_is_sent_a_key_or_a_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")  # nor is a proxy asked
     async with servers(llama="llama-server", ollama="ollama", lmstudio="lm-studio", vllm="vllm") as fakes:
-        await probe_local({"OPENAI_API_KEY": "sk-secret", "HTTP_PROXY": "http://127.0.0.1:1"}, ports(fakes))
+        await probe_local({"OPENAI_API_KEY": "sk-secret"}, ports(fakes))
 
         for fake in fakes.values():
             assert not fake.requests

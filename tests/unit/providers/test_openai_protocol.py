@@ -222,6 +222,14 @@ async def test_a_call_cut_off_by_the_token_limit_is_left_out_and_counted() -> No
     assert (completion.dropped_calls, completion.finish) == (1, "length")
 
 
+async def test_a_redirect_is_not_followed() -> None:
+    async with serving(Reply.redirect(), api_key="secret") as (llm, provider):
+        with pytest.raises(errors.ServerError, match="redirects"):
+            await ask(provider)
+
+        assert not llm.probes
+
+
 async def test_heartbeats_do_not_count_as_progress() -> None:
     beating = Reply("Hello", pace=Pace(heartbeats=1000, every=0.01))
     async with serving(beating, first_token_timeout=0.15) as (_, provider):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -18,6 +20,7 @@ from providers.types import (
     ClientEvent,
     Message,
     ModelInfo,
+    ProviderEvent,
     ReasoningDelta,
     Restart,
     Route,
@@ -399,24 +402,43 @@ async def test_being_cut_off_by_a_short_deadline_speaks_against_nobody(seconds: 
     assert bool(client.resting("reasoning")) is rests
 
 
-@pytest.mark.looptime
-async def test_who_was_not_reached_before_the_deadline_is_not_blamed() -> None:
-    async def begins(_: ChatRequest) -> Answer:
-        await asyncio.sleep(9)
-        return ["text", errors.Denied()]
+class Endless(ScriptedProvider):
+    """Begins to answer and never comes to an end."""
 
-    async def hang(_: ChatRequest) -> Answer:
+    async def stream(self, model: str, request: ChatRequest) -> AsyncGenerator[ProviderEvent, None]:
+        yield TextDelta("Well")
         await asyncio.Event().wait()
-        raise AssertionError
 
-    second = ScriptedProvider(after=hang)
-    client = scripted_client({"first": ScriptedProvider(begins), "second": second})
+
+@pytest.mark.looptime
+async def test_who_was_not_reached_before_the_deadline_is_neither_asked_nor_blamed() -> None:
+    second = ScriptedProvider()
+    client = scripted_client({"first": Endless(), "second": second})
 
     with pytest.raises(NoModel) as nobody:
         await client.chat("reasoning", replace(ASK, timeout=20))
 
-    assert outcome(nobody.value) == [("first", "Denied", True), ("second", "Stalled", True)]
-    assert [candidate.route.provider for candidate, _ in client.resting("reasoning")] == ["first"]
+    assert outcome(nobody.value) == [("first", "Stalled", True)]
+    assert second.asked == []
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(("seconds", "alone", "calls"), [(4, False, 2), (6, False, 1), (6, True, 2)])
+async def test_a_slow_failure_is_not_repeated_while_somebody_else_could_answer(
+    seconds: float, alone: bool, calls: int
+) -> None:
+    async def fails(_: ChatRequest) -> Answer:
+        await asyncio.sleep(seconds)
+        return errors.ServerError()
+
+    first = ScriptedProvider(fails, fails)
+    client = scripted_client(
+        {"first": first} if alone else {"first": first, "second": ScriptedProvider("Hello")}
+    )
+    with contextlib.suppress(NoModel):
+        await client.chat("reasoning", ASK)
+
+    assert len(first.asked) == calls
 
 
 async def test_leaving_early_closes_the_stream_and_counts_as_nobodys_failure() -> None:
