@@ -13,6 +13,7 @@ from telegram.constants import ChatAction, ParseMode
 from telegram.error import BadRequest, ChatMigrated, TelegramError
 
 from channels.adapters.telegram.errors import FAILURES, Edit, delivery_error, refused_edit, unparsable
+from channels.adapters.telegram.pacing import PreviewPace, is_group
 from channels.adapters.telegram.receiver import Pace, Receiver
 from channels.adapters.telegram.request import BotRequest
 from channels.adapters.telegram.settings import TelegramSettings
@@ -31,9 +32,6 @@ _MARK_RESERVE = 64
 
 _PREVIEW_LIMIT = 4000
 _PREVIEW_SECONDS = 1.5
-_GROUP_PREVIEW_SECONDS = 3.5
-"""At most 20 messages a minute in a group: https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this"""
-
 _POLL_GRACE_SECONDS = 10.0
 _ACTION_SECONDS = 5.0
 
@@ -62,7 +60,7 @@ class TelegramChannel:
             self._bot, polling, self._pace, lambda message: message.private or settings.groups
         )
         self._no_link_preview = LinkPreviewOptions(is_disabled=True)
-        self._previews_from: dict[str, float] = {}
+        self._previews = PreviewPace()
         self._sent_at: float | None = None
 
     @property
@@ -103,10 +101,8 @@ class TelegramChannel:
     async def preview(self, address: Address, text: str, ref: str) -> str:
         now = self._pace.monotonic()
         shown = _tail(visible(parse(text[-2 * _PREVIEW_LIMIT :])))
-        if now < self._previews_from.get(address.chat, 0.0) or not shown.strip():
+        if not shown.strip() or not self._previews.allows(address, now, first=not ref):
             return ref
-        if _is_group(address):
-            self._hold_previews(address, now, _GROUP_PREVIEW_SECONDS)
         try:
             if ref and await self._edit(address, ref, (shown, None)):
                 return ref
@@ -114,7 +110,7 @@ class TelegramChannel:
         except FAILURES as error:
             failure = delivery_error(error)
             if isinstance(failure, NotSent) and failure.retry_after:
-                self._hold_previews(address, now, failure.retry_after)
+                self._previews.quiet(address, now, failure.retry_after)
             raise failure from error
 
     async def working(self, address: Address) -> None:
@@ -125,14 +121,10 @@ class TelegramChannel:
         except FAILURES as error:
             log.debug("Telegram: the sign of typing was not shown: %s", type(error).__name__)
 
-    def _hold_previews(self, address: Address, now: float, seconds: float) -> None:
-        self._previews_from = {chat: until for chat, until in self._previews_from.items() if until > now}
-        self._previews_from[address.chat] = now + seconds
-
     async def _post(self, out: Outbound, body: Format, chat: str | int = "") -> str:
         """A new message; returns its reference."""
         text, mode = body
-        replied = int(out.reply_to) if out.reply_to and _is_group(out.address) else None
+        replied = int(out.reply_to) if out.reply_to and is_group(out.address) else None
         try:
             message = await self._bot.send_message(
                 chat or out.address.chat,
@@ -186,10 +178,6 @@ def _tail(text: str) -> str:
     if utf16_units(text) <= _PREVIEW_LIMIT:
         return text
     return "…" + text.encode("utf-16-le", "replace")[-2 * _PREVIEW_LIMIT :].decode("utf-16-le", "ignore")
-
-
-def _is_group(address: Address) -> bool:
-    return address.chat.startswith("-")
 
 
 def _thread(address: Address) -> int | None:
