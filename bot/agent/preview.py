@@ -80,7 +80,8 @@ class Preview:
             if not self.text and not self.ref and now >= patience_at:
                 patience_at = loop.time() + await self._show(_STILL_WORKING) + _PATIENCE
             elif self.text not in ("", self._shown):
-                show_at = min(show_at, now + min(1.0, interval))
+                if show_at == float("inf"):
+                    show_at = now + min(1.0, interval)
                 if now >= show_at:
                     pause = await self._show(self.text)
                     show_at = loop.time() + max(interval, pause)
