@@ -17,7 +17,7 @@ from markdown_it.token import Token
 
 from channels import table
 
-_DEEPEST = 200
+_DEEPEST = 60
 """Nesting at which the parser leaves content out; a text that comes near it is shown as it stands."""
 
 _WIDEST_TABLE = 60

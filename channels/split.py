@@ -47,17 +47,25 @@ def _shown(text: str, limit: int) -> str | None:
 
 
 def _cut(text: str, repeated: int, limit: int) -> tuple[str, int, str]:
-    """As `_apart`; the first `repeated` characters of `text` are repetition themselves."""
-    room = limit
+    """As `_apart`, for the longest first piece; the first `repeated` characters of `text` are repetition themselves.
+
+    What grows in rendering, such as a table, needs a search for how much of the source makes a piece.
+    """
+    low, high, room = 0, limit, limit
+    longest = None
     while True:
         size = min(max(_characters(text, room), repeated + 1), len(text) - 1)
         outline = Outline(text, size)
         outline.spans = [span for span in outline.spans if utf16_units(span.opening) * _REPEATED <= limit]
         at = _border(text, size, repeated, outline)
-        piece, repeats, rest = _apart(text, at, outline)
-        if at <= repeated + 1 or _shown(piece, limit) is not None:
-            return piece, repeats, rest
-        room = min(room, at) * 7 // 8
+        apart = _apart(text, at, outline)
+        if at <= repeated + 1 or _shown(apart[0], limit) is not None:
+            low, longest = room, apart
+        else:
+            high = min(room, at)
+        if longest and high - low <= max(high // 8, 1):
+            return longest
+        room = (low + high) // 2
 
 
 def _characters(text: str, room: int) -> int:

@@ -6,13 +6,15 @@ import re
 import unicodedata
 from collections import Counter
 
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from markdown_it.token import Token
 
 from channels.markup import parse, parser, utf16_units, visible
 from channels.split import split
 
+# Documents take their time to be made, the more so on a busy machine.
+FEWER = settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 LIMITS = st.integers(min_value=100, max_value=500)
 WORD = st.text("abcdefghijklmnopqrstuvwxyzäöü日本0123456789", min_size=1, max_size=9).map(
     lambda word: f"x{word}"
@@ -88,7 +90,7 @@ def fence_tokens(text: str) -> list[Token]:
 
 
 @given(DOCUMENT, LIMITS)
-@settings(max_examples=50)
+@FEWER
 def test_no_piece_is_longer_than_the_limit(text: str, limit: int) -> None:
     for piece in split(text, limit):
         assert utf16_units(piece) <= limit
@@ -106,19 +108,19 @@ def written_letters(text: str) -> str:
 
 
 @given(DOCUMENT, LIMITS)
-@settings(max_examples=50)
+@FEWER
 def test_no_visible_letter_is_lost(text: str, limit: int) -> None:
     assert Counter(written_letters(text)) <= Counter(shown_letters(text, limit))
 
 
 @given(documents(), LIMITS)
-@settings(max_examples=50)
+@FEWER
 def test_letters_keep_their_order(text: str, limit: int) -> None:
     assert is_within(written_letters(text), shown_letters(text, limit))
 
 
 @given(DOCUMENT, LIMITS)
-@settings(max_examples=50)
+@FEWER
 def test_every_code_block_is_closed_in_its_piece(text: str, limit: int) -> None:
     for piece in split(text, limit):
         *_, last = parser().parse(f"{piece}\n\nend-of-piece")
@@ -163,7 +165,7 @@ def test_no_character_is_torn(text: str, limit: int) -> None:
 
 
 @given(DOCUMENT)
-@settings(max_examples=50)
+@FEWER
 def test_what_fits_stays_one_piece(text: str) -> None:
     pieces = split(text, 1_000_000)
 
