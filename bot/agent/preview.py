@@ -69,8 +69,8 @@ class Preview:
         patience_at = loop.time() + _PATIENCE
         show_at = float("inf")
         while True:
-            due = min(working_at, show_at if self.text not in ("", self._shown) else float("inf"))
-            await self._wait(due - loop.time())
+            waiting = self.text not in ("", self._shown) and not self._given_up
+            await self._wait(min(working_at, show_at if waiting else float("inf")) - loop.time())
             now = loop.time()
             if now >= working_at:
                 await self._channel.working(self._address)
@@ -90,10 +90,8 @@ class Preview:
 
     async def _wait(self, seconds: float) -> None:
         self._changed.clear()
-        if seconds <= 0:
-            return
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(max(seconds, 0.0)):
                 await self._changed.wait()
         except TimeoutError:
             pass
