@@ -1,7 +1,7 @@
 """The stand-in's own door for tests in another process: `POST /control/<verb>` with a JSON object.
 
-The answer is `{"result": ...}`, or status 400 and `{"error": text}`. Verbs are `say`, `send_file`, `edit`,
-`press`, `react`, `membership`, `refuse`, `add_chat`, `add_topic`, `chat`, `wait`, `requests`, `actions`,
+The answer is `{"result": ...}`, or status 400 and `{"error": text}`. Verbs are `say`, `say_all`, `send_file`,
+`edit`, `press`, `react`, `membership`, `refuse`, `add_chat`, `add_topic`, `chat`, `wait`, `requests`, `actions`,
 `drafts`, `complaints`, `state`, `fault`, `faults`, `clear_faults` and `forget`.
 """
 
@@ -31,6 +31,7 @@ class Control:
         self._waiting: set[asyncio.Task[None]] = set()
         self._verbs: dict[str, Callable[..., Any]] = {
             "say": lambda **given: fake.user_says(**given)._asdict(),
+            "say_all": lambda messages: [fake.user_says(**given)._asdict() for given in messages],
             "send_file": self._send_file,
             "edit": fake.user_edits,
             "press": fake.user_presses,

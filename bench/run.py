@@ -1,0 +1,103 @@
+"""One run: both bots by turns, round after round, so that what drifts on the machine drifts for both."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+from bench import messages, processes
+from bench.client import Overhead, overhead
+from bench.disk import commit_milliseconds
+from bench.messages import Burst, Series, Start
+from bench.processes import Memory
+from bench.subject import Subject, subjects
+from tests.fakes.llm.process import llm_process
+
+_WARM_UP = 10
+"""Messages before the first round: what is imported or connected late is so by then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much is measured. `starts`, `rounds`, `bursts` and `call_rounds` count rounds, in which all have a turn."""
+
+    starts: int = 7
+    rounds: int = 20
+    messages: int = 50
+    bursts: int = 7
+    burst_messages: int = 200
+    burst_chats: int = 50
+    call_rounds: int = 10
+    calls: int = 30
+    settle: float = 2.0
+    """Seconds of rest before memory is read."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What was seen of one bot, round by round."""
+
+    subject: Subject
+    starts: list[Start] = field(default_factory=list)
+    series: list[Series] = field(default_factory=list)
+    bursts: list[Burst] = field(default_factory=list)
+    memory: list[Memory] = field(default_factory=list)
+    """Two entries: idle, and after all series."""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """`commit` is what a durable commit takes on this disk, in milliseconds."""
+
+    floor: Seen
+    daemon: Seen
+    overhead: Overhead
+    commit: float
+
+
+async def measure(plan: Plan, folder: Path) -> Results:
+    """Everything, once. Raises AssertionError, TimeoutError or OSError where something can't be run."""
+    async with llm_process() as llm, subjects(folder, llm) as (floor, daemon):
+        both = (Seen(floor), Seen(daemon))
+        await _starts(plan, both)
+        await _messages(plan, both)
+        calls = await overhead(llm, plan.call_rounds, plan.calls)
+    return Results(*both, calls, commit_milliseconds(folder))
+
+
+async def _starts(plan: Plan, both: Sequence[Seen]) -> None:
+    for seen in both:
+        await messages.start(seen.subject)  # compiles the modules, makes the database: not counted
+    for seen in _by_turns(both, plan.starts):
+        seen.starts.append(await messages.start(seen.subject))
+
+
+async def _messages(plan: Plan, both: Sequence[Seen]) -> None:
+    for seen in both:
+        await seen.subject.start()
+    await _weigh(plan, both)
+    for seen in both:
+        await messages.series(seen.subject, _WARM_UP, count())
+    chats = {seen.subject.name: count() for seen in both}
+    for seen in _by_turns(both, plan.rounds):
+        seen.series.append(await messages.series(seen.subject, plan.messages, chats[seen.subject.name]))
+    await _weigh(plan, both)
+    for seen in _by_turns(both, plan.bursts):
+        seen.bursts.append(await messages.burst(seen.subject, plan.burst_messages, plan.burst_chats))
+    for seen in both:
+        await seen.subject.stop()
+
+
+async def _weigh(plan: Plan, both: Sequence[Seen]) -> None:
+    await asyncio.sleep(plan.settle)
+    for seen in both:
+        seen.memory.append(processes.memory(seen.subject.session))
+
+
+def _by_turns(both: Sequence[Seen], rounds: int) -> Iterator[Seen]:
+    """Each once a round; who goes first changes from round to round."""
+    for number in range(rounds):
+        yield from both if number % 2 == 0 else reversed(both)
