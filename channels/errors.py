@@ -29,7 +29,3 @@ class Unknown(DeliveryError):
 
 class Refused(DeliveryError):
     """Blocked, chat gone, not allowed."""
-
-
-class PreviewGone(NotSent):
-    """The preview to edit no longer exists; the text goes out as a new message instead."""

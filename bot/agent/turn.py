@@ -76,7 +76,7 @@ class Turn:
                 await self._act(reply)
             elif reply.dropped_calls and not last:
                 self._notes.append(Message("user", _CALL_CUT))
-            elif reply.message.content:
+            elif reply.message.content.strip():
                 return Answered(reply.message.content, cut=reply.finish == "length", tiny=reply.tiny)
             else:
                 break

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 _LONGEST_WAIT = 300.0
 """Seconds between two tries of the same row, unless the channel's server asks for more."""
-_REPEAT_MARK = "🔁 (maybe sent twice) "
+_REPEAT_MARK = "🔁 (maybe sent twice)\n"
 
 
 @dataclass(slots=True)

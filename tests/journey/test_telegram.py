@@ -168,7 +168,7 @@ async def test_a_send_of_unknown_outcome_is_repeated_with_a_mark(tmp_path: Path)
         await s.tg.wait_for(lambda: len(s.tg.answers(ANN)) == 2 or None, 10)
         first, second = s.tg.answers(ANN)
         assert first.text == "You said: hello"
-        assert second.text == "🔁 (maybe sent twice) You said: hello"
+        assert second.text == "🔁 (maybe sent twice)\nYou said: hello"
 
 
 async def test_a_connection_refused_is_simply_repeated(tmp_path: Path) -> None:
