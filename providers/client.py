@@ -16,7 +16,7 @@ from providers.health import Rest, owner
 from providers.knowledge import Knowledge
 from providers.lineup import Means
 from providers.refs import Resolution
-from providers.registry import Catalog, FoundProvider, Registry
+from providers.registry import Catalog, Registry
 from providers.router import Candidate
 from providers.settings import ProviderSettings
 from providers.types import ChatReply, ChatRequest, ClientEvent, ModelInfo
@@ -128,10 +128,6 @@ class ModelClient:
         self._means.knowledge.replace(catalog.inheriting(old))
         await self._means.registry.keep(catalog)
 
-    async def adopt_found(self, *found: FoundProvider) -> None:
-        """Add providers that appeared while running."""
-        await self.adopt(self.catalog.adopting(found))
-
     async def restore(self) -> None:
         """Take up the rests and breakers that `store` kept, but for providers whose key or address has
         changed since.
@@ -152,8 +148,11 @@ class ModelClient:
             await self._store.save(scope, {**state, "of": marks.get(owner(scope), "")} if state else {})
 
     async def aclose(self) -> None:
-        """Close all connections. May be called twice."""
-        await self._means.registry.aclose()
+        """Store what is left to store and close all connections. May be called twice."""
+        try:
+            await self.flush_state()
+        finally:
+            await self._means.registry.aclose()
 
     async def _stream(self, name: str, request: ChatRequest) -> AsyncGenerator[ClientEvent, None]:
         try:

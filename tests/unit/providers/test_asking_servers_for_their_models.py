@@ -207,7 +207,8 @@ async def test_a_server_that_appears_while_running_is_used() -> None:
         with pytest.raises(NoModel):
             await client.chat("reasoning", ASK)
 
-        await client.adopt_found(FoundProvider("llama", ProviderSettings(api_base=llm.base_url)))
+        found = FoundProvider("llama", ProviderSettings(api_base=llm.base_url))
+        await client.adopt(client.catalog.adopting([found]))
 
         assert (await client.chat("reasoning", ASK)).message.content == "You said: hello there"
         await client.aclose()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
@@ -221,6 +222,19 @@ async def test_another_key_ends_the_rest_at_once_and_over_a_restart() -> None:
     assert client.resting("reasoning") != ()
     await client.adopt(changed)
     assert client.resting("reasoning") == ()
+
+
+async def test_a_call_that_was_left_before_its_end_is_stored_at_the_latest_on_closing() -> None:
+    clock, store = Clock(), Store()
+    providers = {"p": ScriptedProvider(errors.Denied()), "q": ScriptedProvider("Hello")}
+    client = scripted_client(providers, clock=clock, store=store)
+    async with aclosing(client.stream("reasoning", ASK)) as events:
+        await anext(events)
+    assert store.rows == {}
+
+    await client.aclose()
+
+    assert set(store.rows) == {"credential:p"}
 
 
 async def test_nothing_is_stored_for_ordinary_answers() -> None:
