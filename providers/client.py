@@ -60,7 +60,7 @@ class ModelClient:
         """Everything known now, what servers and failures taught included."""
         return self._means.knowledge.catalog
 
-    def stream(self, name: str, request: ChatRequest) -> AsyncGenerator[ClientEvent, None]:
+    async def stream(self, name: str, request: ChatRequest) -> AsyncGenerator[ClientEvent, None]:
         """Ask the candidates of `name` in order. Yields deltas, a `Restart` for each stream that died after
         text was shown, and the `ChatReply` as the last event.
 
@@ -69,12 +69,19 @@ class ModelClient:
         way that no other candidate may answer either. Close the generator to cancel: that counts as nobody's
         failure.
         """
-        return self._stream(name, request)
+        try:
+            async with aclosing(Walk(self._means, name, request).events()) as events:
+                async for event in events:
+                    yield event
+        except NoModel:
+            await self.flush_state()
+            raise
+        await self.flush_state()
 
     async def chat(self, name: str, request: ChatRequest) -> ChatReply:
         """The reply alone, for callers that show no deltas. Raises as `stream` does."""
         reply: ChatReply | None = None
-        async with aclosing(self._stream(name, request)) as events:
+        async with aclosing(self.stream(name, request)) as events:
             async for event in events:
                 if isinstance(event, ChatReply):
                     reply = event
@@ -153,16 +160,6 @@ class ModelClient:
             await self.flush_state()
         finally:
             await self._means.registry.aclose()
-
-    async def _stream(self, name: str, request: ChatRequest) -> AsyncGenerator[ClientEvent, None]:
-        try:
-            async with aclosing(Walk(self._means, name, request).events()) as events:
-                async for event in events:
-                    yield event
-        except NoModel:
-            await self.flush_state()
-            raise
-        await self.flush_state()
 
     def _marks(self) -> dict[str, str]:
         return {name: _mark(settings) for name, settings in self.catalog.providers.items()}
