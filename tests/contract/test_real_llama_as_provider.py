@@ -102,7 +102,9 @@ async def test_calls_that_the_token_limit_cut_are_never_returned(server: LlamaSe
     made, dropped = 0, 0
     for limit in range(4, 24):
         try:
-            *_, last = [event async for event in provider.stream("", ask("What time is it?", CLOCK, max_tokens=limit))]
+            *_, last = [
+                event async for event in provider.stream("", ask("What time is it?", CLOCK, max_tokens=limit))
+            ]
         except errors.Empty:
             continue  # cut off before anything of the call was sent
         assert isinstance(last, Completion)
@@ -122,7 +124,7 @@ async def test_leaving_frees_its_slot(client: ModelClient, server: LlamaServer) 
     await stream.aclose()
 
     async with httpx.AsyncClient(trust_env=False) as http, asyncio.timeout(3):
-        while any(slot["is_processing"] for slot in (await http.get(f"{server.url}/slots")).json()):  # noqa: ASYNC110
+        while any(slot["is_processing"] for slot in (await http.get(f"{server.url}/slots")).json()):
             await asyncio.sleep(0.05)
 
 
