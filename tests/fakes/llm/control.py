@@ -144,7 +144,7 @@ class LLMControl:
     async def until(self, true: Callable[[dict[str, Any]], bool], timeout: float = 10.0) -> None:  # noqa: ASYNC109
         """Wait until `true` of what `seen` gives."""
         async with asyncio.timeout(timeout):
-            while not true(await self.seen()):  # noqa: ASYNC110 - the event is in another process
+            while not true(await self.seen()):
                 await asyncio.sleep(0.005)
 
     async def aclose(self) -> None:

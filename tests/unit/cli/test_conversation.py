@@ -51,7 +51,7 @@ class Terminal:
 
 async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
-        while not holds():  # noqa: ASYNC110 -- a screen tells nobody that it changed
+        while not holds():
             await asyncio.sleep(0.005)
 
 
