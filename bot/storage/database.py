@@ -125,8 +125,15 @@ class Database:
     def _run_batch(self, jobs: list[_Job]) -> None:
         try:
             with Session(self._engine, expire_on_commit=False) as session:
+                driver: Any = session.connection().connection.dbapi_connection
                 for job in jobs:
                     self._run_one(session, job, alone=len(jobs) == 1)
+                    # What a job returned is its caller's: what the others do must not show in it.
+                    session.expunge_all()
+                    if job.error is not None and not driver.in_transaction:
+                        # A full disk makes SQLite undo all of it: see "Response To Errors Within A Transaction" at
+                        # https://sqlite.org/lang_transaction.html
+                        raise job.error
                 if len(jobs) > 1 or jobs[0].error is None:
                     session.commit()
         except DBAPIError as error:
@@ -180,4 +187,7 @@ def _engine(path: Path) -> Engine:
 
 
 def _storage_error(error: DBAPIError, path: Path) -> StorageError:
+    # Where the whole transaction is gone, leaving its savepoint fails too; the first failure is the cause.
+    while isinstance(error.__context__, DBAPIError):
+        error = error.__context__
     return StorageError(f"{path}: {error.orig}")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,6 +31,18 @@ def adding(name: str) -> Callable[[Transaction], str]:
     return add
 
 
+async def together(database: Database, *runs: Callable[[Transaction], Any]) -> list[Any]:
+    """The results or errors of transactions that share one commit."""
+    go = threading.Event()
+    first = asyncio.ensure_future(database.write(lambda _: go.wait(5)))
+    await asyncio.sleep(0.01)  # so that the thread has it
+    rest = [asyncio.ensure_future(database.write(run)) for run in runs]
+    await asyncio.sleep(0)
+    go.set()
+    await first
+    return await asyncio.gather(*rest, return_exceptions=True)
+
+
 def names(path: Path) -> list[str]:
     with sqlite3.connect(path) as connection:
         rows = [row[0] for row in connection.execute("SELECT name FROM person ORDER BY name")]
@@ -43,16 +57,37 @@ async def test_what_write_returned_from_is_on_disk(database: Database) -> None:
 
 async def test_a_failure_undoes_only_its_own_part_of_a_shared_commit(database: Database) -> None:
     await database.write(adding("ann"))
-    results = await asyncio.gather(
-        database.write(adding("bob")),
-        database.write(adding("ann")),
-        database.write(adding("cid")),
-        return_exceptions=True,
-    )
+    results = await together(database, adding("bob"), adding("ann"), adding("cid"))
     assert results[0] == "bob"
     assert isinstance(results[1], StorageError)
     assert results[2] == "cid"
     assert names(database.path) == ["ann", "bob", "cid"]
+
+
+async def test_a_full_disk_is_told_to_all_who_share_the_commit_that_it_undid(database: Database) -> None:
+    def leave_no_room(s: Transaction) -> None:
+        pages = s.connection().exec_driver_sql("PRAGMA page_count").scalar()
+        s.connection().exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+
+    await database.write(leave_no_room)
+    results = await together(database, adding("ann"), adding("bob" * 100_000), adding("cid"))
+    assert [str(result).rpartition(": ")[2] for result in results] == ["database or disk is full"] * 3
+    assert names(database.path) == []
+    await database.write(adding("dan"))
+    assert names(database.path) == ["dan"]
+
+
+async def test_what_was_read_stays_readable_when_another_in_the_same_commit_fails(database: Database) -> None:
+    def promote_and_fail(s: Transaction) -> None:
+        s.get_one(Person, "ann").role = Role.OWNER
+        s.flush()
+        raise LookupError
+
+    await database.write(adding("ann"))
+    ann, failed = await together(database, lambda s: s.get_one(Person, "ann"), promote_and_fail)
+    assert isinstance(failed, LookupError)
+    assert isinstance(ann, Person)
+    assert (ann.name, ann.role) == ("ann", Role.USER)
 
 
 async def test_an_error_of_the_function_reaches_its_caller_and_undoes_it(database: Database) -> None:
