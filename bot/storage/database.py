@@ -21,7 +21,7 @@ from queue import SimpleQueue
 from typing import Any, Self, TypeVar
 
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.pool import StaticPool
 from sqlmodel import Session
 
@@ -138,7 +138,7 @@ class Database:
                     session.commit()
         except DBAPIError as error:
             for job in jobs:
-                job.error = job.error or _storage_error(error, self.path)
+                job.error = job.error or _translated(error, self.path)
         except BaseException as error:  # noqa: BLE001 -- the thread serves everybody: its callers get the error
             for job in jobs:
                 job.error = job.error or error
@@ -152,7 +152,7 @@ class Database:
                 with session.begin_nested():
                     job.result = job.run(session)
         except DBAPIError as error:
-            job.error = _storage_error(error, self.path)
+            job.error = _translated(error, self.path)
         except Exception as error:  # noqa: BLE001 -- handed to the caller that awaits it
             job.error = error
 
@@ -186,8 +186,7 @@ def _engine(path: Path) -> Engine:
     return engine
 
 
-def _storage_error(error: DBAPIError, path: Path) -> StorageError:
-    # Where the whole transaction is gone, leaving its savepoint fails too; the first failure is the cause.
-    while isinstance(error.__context__, DBAPIError):
-        error = error.__context__
-    return StorageError(f"{path}: {error.orig}")
+def _translated(error: DBAPIError, path: Path) -> Exception:
+    """The disk's refusals (full, read-only, locked, damaged) as StorageError; a fault of ours stays what it is."""
+    refused = isinstance(error, OperationalError) or type(error) is DatabaseError
+    return StorageError(f"{path}: {error.orig}") if refused else error
