@@ -125,15 +125,7 @@ class Database:
     def _run_batch(self, jobs: list[_Job]) -> None:
         try:
             with Session(self._engine, expire_on_commit=False) as session:
-                driver: Any = session.connection().connection.dbapi_connection
-                for job in jobs:
-                    self._run_one(session, job, alone=len(jobs) == 1)
-                    # What a job returned is its caller's: what the others do must not show in it.
-                    session.expunge_all()
-                    if job.error is not None and not driver.in_transaction:
-                        # A full disk makes SQLite undo all of it: see "Response To Errors Within A Transaction" at
-                        # https://sqlite.org/lang_transaction.html
-                        raise job.error
+                self._run_all(session, jobs)
                 if len(jobs) > 1 or jobs[0].error is None:
                     session.commit()
         except DBAPIError as error:
@@ -142,6 +134,17 @@ class Database:
         except BaseException as error:  # noqa: BLE001 -- the thread serves everybody: its callers get the error
             for job in jobs:
                 job.error = job.error or error
+
+    def _run_all(self, session: Session, jobs: list[_Job]) -> None:
+        driver: Any = session.connection().connection.dbapi_connection
+        for job in jobs:
+            self._run_one(session, job, alone=len(jobs) == 1)
+            # What a job returned is its caller's: what the others do must not show in it.
+            session.expunge_all()
+            if job.error is not None and not driver.in_transaction:
+                # A full disk makes SQLite undo all of it: see "Response To Errors Within A Transaction" at
+                # https://sqlite.org/lang_transaction.html
+                raise job.error
 
     def _run_one(self, session: Session, job: _Job, *, alone: bool) -> None:
         try:
