@@ -191,5 +191,8 @@ def _engine(path: Path) -> Engine:
 
 def _translated(error: DBAPIError, path: Path) -> Exception:
     """The disk's refusals (full, read-only, locked, damaged) as StorageError; a fault of ours stays what it is."""
+    # Where the whole transaction is gone, leaving its savepoint fails too; the first failure is the cause.
+    while isinstance(error.__context__, DBAPIError):
+        error = error.__context__
     refused = isinstance(error, OperationalError) or type(error) is DatabaseError
     return StorageError(f"{path}: {error.orig}") if refused else error
