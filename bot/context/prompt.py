@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bot import onboarding
 from providers.starter import STARTER_PROMPT
 from providers.types import Message
 
@@ -38,9 +39,10 @@ class PromptBuilder:
 
     def brief(self, history: Sequence[Sequence[Message]], said: Sequence[Message]) -> tuple[Message, ...]:
         """The conversation for a tiny model: a short prompt, the last words of both, and the question."""
+        own = [turn for turn in history if not any(onboarding.is_ours(message.content) for message in turn)]
         talk = [
             Message(message.role, message.content[:_BRIEF_CHARS])
-            for turn in [*history[-_BRIEF_TURNS:], said]
+            for turn in [*own[-_BRIEF_TURNS:], said]
             for message in turn
             if message.role in ("user", "assistant") and message.content
         ]
