@@ -73,7 +73,7 @@ class Agent:
         except TimeoutError:
             return Stopped(turn.begun) if lane.stopped else OutOfTime(deadline, turn.begun)
         except Exception:
-            # The other of the two places that catch everything: a message is answered even by a fault of ours.
+            # One of the three places that catch everything: a message is answered even by a fault of ours.
             log.exception("a turn of %s failed", record.session.key)
             return Failed()
 
@@ -86,9 +86,8 @@ class Agent:
         await self._commit(record, rows, Result(type(outcome).__name__, turn.route, turn.paths, shown))
 
     async def _commit(self, record: Record, rows: list[OutboxRow], result: Result) -> None:
-        self._outbox.claim(record.session.key, rows)
-        await record.finish(rows, result)
-        self._outbox.put(rows)
+        with self._outbox.claiming(record.session.key, rows):
+            await record.finish(rows, result)
 
     def _notice(self, record: Record, turn: Turn, outcome: Outcome, now: float) -> tuple[str, notices.Shown]:
         if not turn.paths or isinstance(outcome, NoModelLeft) or turn.paths[-1][-1].error:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 
 _LONGEST_WAIT = 300.0
 """Seconds between two tries of the same row, unless the channel's server asks for more."""
+_SHORTEST_WAIT = 0.5
 _REPEAT_MARK = "🔁 (maybe sent twice)\n"
 
 
@@ -54,14 +56,21 @@ class Outbox:
         self._lanes: dict[str, _Lane] = {}
         self._settled = asyncio.Event()
 
-    def claim(self, session: str, new: Sequence[Row]) -> None:
-        """Mark the first of these uncommitted rows as being sent, if nothing of its session is ahead of it.
+    @contextmanager
+    def claiming(self, session: str, new: Sequence[Row]) -> Iterator[None]:
+        """Deliver these rows of a session once the transaction in this context has stored them.
 
-        Call it right before the transaction that stores them, and `put` once it is committed.
+        The first is marked as being sent, so that no commit lies between, if nothing of its session is ahead of it.
         """
         if new and session not in self._lanes:
             self._lanes[session] = _Lane(claimed=True)
             new[0].state = OutboxState.SENDING
+        try:
+            yield
+        except BaseException:
+            self._release(session, new)
+            raise
+        self.put(new)
 
     async def store(self, new: Sequence[Row]) -> None:
         """Store rows that belong to no turn, and deliver them."""
@@ -80,6 +89,12 @@ class Outbox:
             if not lane.claimed:
                 lane.claimed = True
                 self._start(row.session, lane)
+
+    def _release(self, session: str, unstored: Sequence[Row]) -> None:
+        """Go on without rows that could not be stored."""
+        if unstored and unstored[0].state == OutboxState.SENDING:
+            lane = self._lanes.pop(session)
+            self.put(list(lane.rows))
 
     def nudge(self, channel: str) -> None:
         """Try a channel's waiting rows now: it just came back."""
@@ -118,6 +133,7 @@ class Outbox:
                 claimed = None
             if claimed is not row:
                 await self._settle(None, row)
+            lane.nudge.clear()
             settled = await self._send(row, lane)
             if settled.state != OutboxState.QUEUED:
                 lane.rows.popleft()
@@ -141,7 +157,8 @@ class Outbox:
         try:
             receipt = await channel.send(out)
         except NotSent as error:
-            wait = error.retry_after if error.retry_after is not None else next(lane.waits)
+            asked = error.retry_after
+            wait = next(lane.waits) if asked is None else max(asked, _SHORTEST_WAIT)
             return self._again(row, error.detail, wait)
         except Unknown as error:
             row.doubtful += 1
@@ -149,6 +166,11 @@ class Outbox:
         except Refused as error:
             log.warning("outbox %s to %s was refused: %s", row.id, row.session, error.detail)
             return Settled(row.id, OutboxState.REFUSED, error=error.detail, doubtful=row.doubtful)
+        except Exception:
+            # One of the three places that catch everything: a channel's bug must not silence a chat.
+            log.exception("the channel %s failed to send outbox %s", row.channel, row.id)
+            row.doubtful += 1
+            return self._again(row, "a fault in the channel; the log says more", next(lane.waits))
         return Settled(
             row.id, OutboxState.SENT, receipt=receipt.ref or "-", at=self._clock(), doubtful=row.doubtful
         )
@@ -171,7 +193,6 @@ class Outbox:
         self._settled.set()
 
     async def _sleep(self, lane: _Lane, seconds: float) -> None:
-        lane.nudge.clear()
         try:
             async with asyncio.timeout(seconds):
                 await lane.nudge.wait()
