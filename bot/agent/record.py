@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -11,20 +12,22 @@ from bot.storage import sessions, turns
 from bot.storage.database import Database, Transaction
 from bot.storage.tables import Inbox, Outbox, Session, Turn
 from bot.storage.tables import Message as Row
-from bot.storage.turns import Ending, Step
+from bot.storage.turns import Ending, Said, Step
 from providers.types import Attempt, Message, ToolCall
 
 _HISTORY_ROWS = 400
 """Most rows of earlier turns that are read: bounds a turn's cost however long the conversation is."""
 INTERRUPTED = "Interrupted by a restart; the outcome is unknown. Check before you do it again."
 
+_Transaction = Callable[[Transaction], Turn]
+
 
 @dataclass(slots=True)
 class _Loaded:
     session: Session
-    history: list[Row]
+    history: list[Said]
     shown: Mapping[str, Any]
-    steps: list[Row]
+    steps: list[Said]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Record:
         self.session = loaded.session
         self.history = _by_turn(loaded.history)
         self.shown = loaded.shown
-        self.said = [_message(row) for row in loaded.steps]
+        self.said = [_message(said) for said in loaded.steps]
         self.turn = turn
         self.rows: list[Inbox] = []
         """The messages that this turn answers."""
@@ -55,6 +58,7 @@ class Record:
         self._clock = clock
         self._unsaved: list[Row] = []
         self._unlinked: list[int] = []
+        self._writing = asyncio.Lock()
 
     @classmethod
     async def begin(
@@ -110,62 +114,64 @@ class Record:
 
     async def save(self) -> None:
         """Make every step so far durable."""
-        step = self._step()
-        await self._write(partial(turns.record, turn=self.turn, step=step), step)
+        await self._write(lambda step: partial(turns.record, turn=self.turn, step=step))
 
     async def save_preview(self, ref: str) -> None:
         """Make durable what the channel shows of the unfinished answer."""
-        step = self._step()
-        await self._write(partial(turns.record_preview, turn=self.turn, step=step, ref=ref), step)
+        await self._write(lambda step: partial(turns.record_preview, turn=self.turn, step=step, ref=ref))
 
     async def finish(self, outbox: list[Outbox], result: Result) -> None:
         """Commit answer, transcript, outbox rows and "done" together."""
-        ending = Ending(
-            step=self._step(),
-            outbox=outbox,
-            outcome=result.outcome,
-            route=result.route,
-            path=[asdict(attempt) for path in result.paths for attempt in path],
-            ended_at=self._clock(),
-            shown=dict(result.shown),
-            forget=result.forget,
-            resolved=[row.id for row in self.rows if row.id is not None],
-        )
-        await self._write(partial(turns.finish, turn=self.turn, ending=ending), ending.step, outbox)
 
-    def _step(self) -> Step:
-        return Step(list(self._unsaved), list(self._unlinked))
+        def ending(step: Step) -> Ending:
+            return Ending(
+                step=step,
+                outbox=outbox,
+                outcome=result.outcome,
+                route=result.route,
+                path=[asdict(attempt) for path in result.paths for attempt in path],
+                ended_at=self._clock(),
+                shown=dict(result.shown) if result.shown != self.shown else None,
+                forget=result.forget,
+                resolved=[row.id for row in self.rows if row.id is not None],
+            )
+
+        await self._write(lambda step: partial(turns.finish, turn=self.turn, ending=ending(step)), outbox)
 
     async def _write(
-        self, transaction: Callable[[Transaction], Turn], step: Step, outbox: Sequence[Outbox] = ()
+        self, transaction: Callable[[Step], _Transaction], outbox: Sequence[Outbox] = ()
     ) -> None:
-        stored = self.turn.id
+        """Commit what is unsaved. A turn that is stopped meanwhile leaves the commit whole: it can't be taken back."""
+        await asyncio.shield(self._in_order(transaction, outbox))
 
-        def undo() -> None:
-            # What was rolled back must look new again, so that the next try inserts it.
-            self.turn.id = stored
-            for row in (*step.messages, *outbox):
-                row.id = None
+    async def _in_order(self, transaction: Callable[[Step], _Transaction], outbox: Sequence[Outbox]) -> None:
+        # A preview is recorded beside the turn's own steps; each message must be in exactly one of these commits.
+        async with self._writing:
+            step = Step(self._unsaved, self._unlinked)
+            self._unsaved, self._unlinked = [], []
+            stored = self.turn.id
 
-        await self._database.insist(transaction, undo)
-        # More may have been added while this was being written: a preview is recorded beside the turn's own steps.
-        written = {id(row) for row in step.messages}
-        self._unsaved = [row for row in self._unsaved if id(row) not in written]
-        self._unlinked = [row for row in self._unlinked if row not in step.inbox]
+            def undo() -> None:
+                # What was rolled back must look new again, so that the next try inserts it.
+                self.turn.id = stored
+                for row in outbox:
+                    row.id = None
+
+            await self._database.insist(transaction(step), undo)
 
     def _text(self, row: Inbox) -> str:
         return row.text if self.session.private else f"{row.sender_name or row.person}: {row.text}"
 
 
-def _message(row: Row) -> Message:
-    calls = tuple(ToolCall(call["id"], call["name"], call["arguments"]) for call in row.tool_calls or ())
-    return Message(row.role, row.content, calls, row.tool_call_id)  # type: ignore[arg-type] # written by `add`
+def _message(said: Said) -> Message:
+    calls = tuple(ToolCall(call["id"], call["name"], call["arguments"]) for call in said.tool_calls or ())
+    return Message(said.role, said.content, calls, said.tool_call_id)  # type: ignore[arg-type] # written by `add`
 
 
-def _by_turn(rows: Sequence[Row]) -> list[list[Message]]:
+def _by_turn(transcript: Sequence[Said]) -> list[list[Message]]:
     grouped: dict[int, list[Message]] = {}
-    for row in rows:
-        grouped.setdefault(row.turn, []).append(_message(row))
+    for said in transcript:
+        grouped.setdefault(said.turn, []).append(_message(said))
     return list(grouped.values())
 
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import func
+from sqlalchemy import bindparam, func
 from sqlmodel import Session, col, select
 
-from bot.storage import sessions
+from bot.storage import sessions, values
 from bot.storage.tables import Inbox, InboxState, Outbox, Turn, TurnState
 from channels.types import Address
+
+_INBOX = values.table(Inbox)
+_SEEN = (
+    _INBOX.select()
+    .with_only_columns(_INBOX.c.id)
+    .where(_INBOX.c.channel == bindparam("channel"), _INBOX.c.key == bindparam("key"))
+)
 
 Effect = Callable[[Session], None]
 """A change that belongs to the same transaction."""
@@ -39,15 +46,15 @@ def store(s: Session, entries: Sequence[Entry]) -> list[Entry]:
     """Store what was not seen before; returns those entries, their rows with ids."""
     new = []
     for entry in entries:
-        seen = select(Inbox.id).where(Inbox.channel == entry.row.channel, Inbox.key == entry.row.key)
-        if s.exec(seen).first() is not None:
+        known_as = {"channel": entry.row.channel, "key": entry.row.key}
+        if s.connection().execute(_SEEN, known_as).first() is not None:
             continue
         sessions.touch(s, entry.address, entry.row.person, private=entry.private, now=entry.row.received_at)
-        s.add(entry.row)
-        s.add_all(entry.replies)
+        values.add(s, entry.row)
+        for reply in entry.replies:
+            values.add(s, reply)
         if entry.effect is not None:
             entry.effect(s)
-        s.flush()
         new.append(entry)
     return new
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func
+from sqlalchemy import bindparam, func
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
+from bot.storage import values
 from bot.storage.tables import Outbox, OutboxState, Turn
+
+_OUTBOX = values.table(Outbox)
+_UPDATE = _OUTBOX.update().where(_OUTBOX.c.id == bindparam("that"))
+_SETTLE = _UPDATE.values(attempts=_OUTBOX.c.attempts + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,26 +31,25 @@ class Settled:
 
 
 def add(s: Db, rows: Sequence[Outbox]) -> list[Outbox]:
-    s.add_all(rows)
-    s.flush()
+    for row in rows:
+        values.add(s, row)
     return list(rows)
 
 
 def settle(s: Db, done: Settled | None, claim: int | None) -> None:
     """Write down how a send ended, and claim the next row, in one commit."""
     if done is not None:
-        row = s.get_one(Outbox, done.id)
-        row.state, row.error, row.not_before, row.doubtful = (
-            done.state,
-            done.error,
-            done.not_before,
-            done.doubtful,
-        )
-        row.attempts += 1
-        if done.receipt:
-            row.receipt, row.sent_at = done.receipt, done.at
+        outcome = {
+            "state": done.state,
+            "error": done.error,
+            "not_before": done.not_before,
+            "doubtful": done.doubtful,
+            "receipt": done.receipt,
+            "sent_at": done.at,
+        }
+        s.connection().execute(_SETTLE, {"that": done.id, **outcome})
     if claim is not None:
-        s.get_one(Outbox, claim).state = OutboxState.SENDING
+        s.connection().execute(_UPDATE, {"that": claim, "state": OutboxState.SENDING})
 
 
 def recover(s: Db, channels: Sequence[str]) -> list[Outbox]:

@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func
+from sqlalchemy import bindparam, func
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
+from bot.storage import values
 from bot.storage.tables import Message, Session
 from channels.types import Address
 
+_SESSION = values.table(Session)
+_FIND = _SESSION.select().where(_SESSION.c.key == bindparam("that"))
+_TOUCH = _SESSION.update().where(_SESSION.c.key == bindparam("that"))
 
-def touch(s: Db, address: Address, person: str, *, private: bool, now: float) -> Session:
-    """The session at this address, made where there is none."""
-    row = s.get(Session, str(address))
-    if row is None:
-        row = Session(
-            key=str(address),
-            channel=address.channel,
-            chat=address.chat,
-            thread=address.thread,
-            person=person if private else "",
-            private=private,
-            created_at=now,
-            updated_at=now,
-        )
-        s.add(row)
-    else:
-        row.updated_at = now
-    return row
+
+def touch(s: Db, address: Address, person: str, *, private: bool, now: float) -> None:
+    """See to it that there is a session at this address, and note that something happened in it."""
+    key = str(address)
+    if s.connection().execute(_TOUCH, {"that": key, "updated_at": now}).rowcount:
+        return
+    row = Session(
+        key=key,
+        channel=address.channel,
+        chat=address.chat,
+        thread=address.thread,
+        person=person if private else "",
+        private=private,
+        created_at=now,
+        updated_at=now,
+    )
+    values.add_all(s, [row])
 
 
 def get(s: Db, key: str) -> Session | None:
-    return s.get(Session, key)
+    """The session as a value: what is changed of it stays with the caller."""
+    return values.one(s, Session, _FIND, that=key)
 
 
 def choose_model(s: Db, key: str, model: str) -> None:

@@ -4,13 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
+from sqlalchemy import bindparam, select
 from sqlmodel import Session as Db
-from sqlmodel import col, select
 
-from bot.storage import sessions
+from bot.storage import sessions, values
 from bot.storage.tables import Inbox, InboxState, Message, NoticeState, Outbox, Turn, TurnState
+
+_TURN, _INBOX, _MESSAGE, _NOTICE = (values.table(kind) for kind in (Turn, Inbox, Message, NoticeState))
+_TAKE = _INBOX.update().where(_INBOX.c.id.in_(bindparam("these", expanding=True)))
+_SAID = select(*(_MESSAGE.c[name] for name in ("turn", "role", "content", "tool_calls", "tool_call_id")))
+_STEPS = _SAID.where(_MESSAGE.c.turn == bindparam("that")).order_by(_MESSAGE.c.id)
+_HISTORY = (
+    _SAID.join(_TURN, _MESSAGE.c.turn == _TURN.c.id)
+    .where(_MESSAGE.c.session == bindparam("of"), _MESSAGE.c.id > bindparam("after"))
+    .where(_TURN.c.state == TurnState.DONE)
+    .order_by(_MESSAGE.c.id.desc())
+    .limit(bindparam("most"))
+)
+_SHOWN = select(_NOTICE.c.shown).where(_NOTICE.c.session == bindparam("of"))
+
+
+class Said(NamedTuple):
+    """One entry of a transcript, as it is read."""
+
+    turn: int
+    role: str
+    content: str
+    tool_calls: list[dict[str, Any]] | None
+    tool_call_id: str
 
 
 @dataclass(slots=True)
@@ -23,7 +46,7 @@ class Step:
 
 @dataclass(slots=True)
 class Ending:
-    """Everything that a turn's end commits together. `shown` is what its readers then know of failing routes."""
+    """Everything that a turn's end commits together."""
 
     step: Step
     outbox: list[Outbox]
@@ -31,90 +54,73 @@ class Ending:
     route: str
     path: list[dict[str, Any]]
     ended_at: float
-    shown: dict[str, Any]
+    shown: dict[str, Any] | None = None
+    """What the session's readers now know of failing routes; None where that has not changed."""
     resolved: list[int] = field(default_factory=list)
-    """Inbox ids that this answer settles."""
+    """Inbox ids that this answer settles, those that enter by the last step included."""
     forget: bool = False
     """Whether the conversation up to here leaves the context."""
 
 
 def record(s: Db, turn: Turn, step: Step) -> Turn:
     """Add a step to the turn, making its row where this is the first; returns it with its id."""
-    if turn.id is None:
-        s.add(turn)
-        s.flush()
-    assert turn.id is not None  # noqa: S101 -- given by the flush above
-    for message in step.messages:
-        message.turn = turn.id
-    s.add_all(step.messages)
-    _link(s, step.inbox, turn.id)
+    number = _append(s, turn, step.messages)
+    if step.inbox:
+        s.connection().execute(_TAKE, {"these": step.inbox, "turn": number})
     return turn
 
 
 def record_preview(s: Db, turn: Turn, step: Step, ref: str) -> Turn:
     """Remember what the channel shows of the unfinished answer, so that a restart replaces it."""
     record(s, turn, step)
-    row = s.get_one(Turn, turn.id)
-    row.preview = turn.preview = ref
+    turn.preview = ref
+    values.change(s, turn, "preview")
     return turn
 
 
 def finish(s: Db, turn: Turn, ending: Ending) -> Turn:
     """Answer, transcript, outbox rows and "done" in one transaction."""
-    record(s, turn, ending.step)
-    row = s.get_one(Turn, turn.id)
-    row.state, row.outcome, row.route = TurnState.DONE, ending.outcome, ending.route
-    row.path, row.ended_at = ending.path, ending.ended_at
-    for inbox in s.exec(select(Inbox).where(col(Inbox.id).in_(ending.resolved))):
-        inbox.state, inbox.turn = InboxState.DONE, turn.id
+    begun = turn.id is not None
+    turn.state, turn.outcome, turn.route = TurnState.DONE, ending.outcome, ending.route
+    turn.path, turn.ended_at = ending.path, ending.ended_at
+    number = _append(s, turn, ending.step.messages)
+    if begun:
+        values.change(s, turn, "state", "outcome", "route", "path", "ended_at")
+    s.connection().execute(_TAKE, {"these": ending.resolved, "turn": number, "state": InboxState.DONE})
     for out in ending.outbox:
-        out.turn = turn.id
-    s.add_all(ending.outbox)
-    if ending.shown != shown(s, turn.session):
-        _show(s, turn.session, ending.shown, ending.ended_at)
-    s.flush()
+        out.turn = number
+        values.add(s, out)
+    if ending.shown is not None:
+        s.merge(NoticeState(session=turn.session, shown=ending.shown, updated_at=ending.ended_at))
     if ending.forget:
         sessions.forget_history(s, turn.session)
-    return row
+    return turn
 
 
-def history(s: Db, session: str, after: int, limit: int) -> list[Message]:
+def history(s: Db, session: str, after: int, limit: int) -> list[Said]:
     """The last messages of a session's finished turns with an id above `after`, oldest first, whole turns only."""
-    rows = s.exec(
-        select(Message)
-        .join(Turn, col(Message.turn) == col(Turn.id))
-        .where(Message.session == session, col(Message.id) > after, Turn.state == TurnState.DONE)
-        .order_by(col(Message.id).desc())
-        .limit(limit)
-    ).all()
-    kept = list(reversed(rows))
+    found = s.connection().execute(_HISTORY, {"of": session, "after": after, "most": limit}).all()
+    kept = [Said(*row) for row in reversed(found)]
     if len(kept) == limit:
         # The oldest turn may be cut in two by the limit: leave it out rather than orphan a tool's result.
-        first = kept[0].turn
-        whole = [row for row in kept if row.turn != first]
+        whole = [said for said in kept if said.turn != kept[0].turn]
         return whole or kept
     return kept
 
 
-def steps(s: Db, turn: int) -> list[Message]:
-    return list(s.exec(select(Message).where(Message.turn == turn).order_by(col(Message.id))).all())
+def steps(s: Db, turn: int) -> list[Said]:
+    """What a turn has recorded so far, oldest first."""
+    return [Said(*row) for row in s.connection().execute(_STEPS, {"that": turn})]
 
 
 def shown(s: Db, session: str) -> dict[str, Any]:
     """What the readers of a session were last told of its routes."""
-    row = s.get(NoticeState, session)
-    return dict(row.shown) if row else {}
+    return dict(s.connection().execute(_SHOWN, {"of": session}).scalar() or {})
 
 
-def _show(s: Db, session: str, state: dict[str, Any], now: float) -> None:
-    row = s.get(NoticeState, session)
-    if row is None:
-        s.add(NoticeState(session=session, shown=state, updated_at=now))
-    else:
-        row.shown, row.updated_at = state, now
-
-
-def _link(s: Db, inbox: Sequence[int], turn: int) -> None:
-    if inbox:
-        for row in s.exec(select(Inbox).where(col(Inbox.id).in_(inbox))):
-            row.turn = turn
+def _append(s: Db, turn: Turn, messages: Sequence[Message]) -> int:
+    number = values.add(s, turn) if turn.id is None else turn.id
+    for message in messages:
+        message.turn = number
+    values.add_all(s, messages)
+    return number
