@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.gateway import notices
-from providers.types import Attempt
+from providers.types import Attempt, Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +79,16 @@ def say(outcome: Outcome, now: float) -> str:
 
 
 def _no_model(path: tuple[Attempt, ...], retry_at: float | None, now: float) -> str:
-    lines = [f"- {attempt.route} {notices.explain(attempt, now)}" for attempt in path]
+    last: dict[Route, Attempt] = {}
+    for attempt in path:
+        if attempt.called or attempt.route not in last:
+            last[attempt.route] = attempt
+    lines = [f"- {route} {notices.explain(attempt, now)}" for route, attempt in last.items()]
+    # Without the empty line, Markdown would make the last sentence a part of the list.
     if all(attempt.needs_owner for attempt in path):
-        lines.append("That needs its owner: a key, credit or a model's name in the configuration.")
+        lines += ["", "That needs its owner: a key, credit or a model's name in the configuration."]
     elif retry_at is not None and retry_at > now:
-        lines.append(f"The first may be back at {notices.clock(retry_at, now)}; please write again then.")
+        lines += ["", f"The first may be back at {notices.clock(retry_at, now)}; please write again then."]
     return "\n".join(["No model can answer right now:", *lines])
 
 

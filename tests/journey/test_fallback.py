@@ -81,9 +81,17 @@ async def test_nobody_left_is_told_with_a_line_for_each(tmp_path: Path) -> None:
             assert lines[0] == "No model can answer right now:"
             assert lines[1].startswith("- one/fake-1 is rate-limited until ")
             assert lines[2].startswith("- two/fake-1 refused the key")
-            assert lines[3].startswith("The first may be back at ")
-            assert len(lines) == 4
+            assert lines[3] == ""
+            assert lines[4].startswith("The first may be back at ")
+            assert len(lines) == 5
             assert "No model" not in str(first.requests[-1].body)
+
+
+async def test_a_model_that_was_tried_twice_is_told_once(tmp_path: Path) -> None:
+    async with always(FAILURES["500"]) as one, talking(tmp_path, provider("one", one.base_url)) as chat:
+        lines = (await chat.ask("hello")).answer.splitlines()
+        assert len(one.requests) == 2
+        assert [line for line in lines if "one/fake-1" in line] == [lines[1]]
 
 
 async def test_an_open_breaker_costs_no_further_call(tmp_path: Path) -> None:
