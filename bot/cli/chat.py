@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Literal
@@ -30,6 +30,8 @@ _TWICE_SECONDS = 2.0
 _REDRAW_SECONDS = 0.1
 _BELOW = 5
 """Lines of the window that a growing answer leaves to the prompt, the hint below it, and some air."""
+_WHILE_IDLE = ("Enter sends", "Ctrl-D leaves", "Alt-Enter new line", "/ commands")
+_WHILE_BUSY = ("answering", "Ctrl-C stops it", "what you send now is taken into account")
 _STYLE = Style.from_dict({"bottom-toolbar": "noreverse ansibrightblack", "prompt": "ansicyan bold"})
 
 
@@ -229,9 +231,17 @@ class Chat:
             return "Ctrl-C again leaves"
         if self._lost:
             return "away"
-        if self._busy:
-            return "answering · Ctrl-C stops it · what you send now is taken into account"
-        return "Enter sends · Alt-Enter new line · / commands · Ctrl-D leaves"
+        return fitting(_WHILE_BUSY if self._busy else _WHILE_IDLE, _window()[0])
+
+
+def fitting(hints: Sequence[str], columns: int) -> str:
+    """As many of the hints, the most important ones first, as fit into a line."""
+    shown = hints[0]
+    for hint in hints[1:]:
+        if len(longer := f"{shown} · {hint}") > columns:
+            break
+        shown = longer
+    return shown
 
 
 def _window() -> tuple[int, int]:

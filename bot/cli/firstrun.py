@@ -24,7 +24,7 @@ There is no model to talk to yet: no server here, no key, none configured.
 
   1  enter a key (OpenRouter and others; free ones will do)
   2  the small built-in model (it chats a little; works offline)
-  3  skip for now
+  3  skip for now (this isn't asked again)
 """
 
 
@@ -34,6 +34,7 @@ class Ask(Protocol):
     def __call__(self, question: str, *, hidden: bool = False) -> Awaitable[str]: ...
 
 
+_KEYS_AT = {"openrouter": "https://openrouter.ai/settings/keys (an account is free, and so are some models)"}
 Install = Callable[[], Awaitable[bool]]
 """Sees to it that the built-in model is there; tells the person itself why it isn't."""
 CheckKey = Callable[["Preset", str], Awaitable[str]]
@@ -103,6 +104,8 @@ class FirstRun:
         preset = await self._preset()
         if preset is None:
             return False
+        if preset.name in _KEYS_AT:
+            print(f"Keys are made at {_KEYS_AT[preset.name]}")
         key = (await self._ask(f"{preset.name} key (it isn't shown): ", hidden=True)).strip()
         if not key:
             return False
@@ -124,7 +127,10 @@ class FirstRun:
         name = (await self._ask("Which one [openrouter]: ")).strip().lower() or "openrouter"
         preset = next((preset for preset in known if preset.name == name), None)
         if preset is None:
-            print(f"There is no {name} among them; others go into the configuration file.")
+            # What was typed isn't repeated: it may be the key.
+            print(
+                "That is none of these names (the key comes after it); others go into the configuration file."
+            )
         return preset
 
     def _remember(self, choice: str) -> None:

@@ -19,7 +19,7 @@ from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output.vt100 import Vt100_Output
 from rich.console import Console
 
-from bot.cli.chat import Chat, Commands, Interrupts, Patience
+from bot.cli.chat import Chat, Commands, Interrupts, Patience, fitting
 from bot.cli.client import Client
 from bot.errors import BotError
 from tests.fakes.control import FakeControl, attached, idle, message, preview
@@ -251,3 +251,8 @@ def test_interrupts() -> None:
     assert interrupts.press(110.0, busy=True, typed=True) == "clear"
     assert interrupts.press(120.0, busy=False, typed=False) == "hint"
     assert interrupts.press(121.0, busy=False, typed=False) == "leave"
+
+
+@pytest.mark.parametrize(("columns", "shown"), [(40, "one · two"), (9, "one · two"), (8, "one"), (1, "one")])
+def test_only_whole_hints_stand_in_a_narrow_terminal(columns: int, shown: str) -> None:
+    assert fitting(("one", "two", "t" * 40), columns) == shown

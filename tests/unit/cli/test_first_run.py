@@ -147,3 +147,21 @@ async def test_a_configured_provider_is_something(options: Options, tmp_path: Pa
     (tmp_path / "c.toml").write_text('[providers.x]\napi_base = "http://127.0.0.1:9/v1"\n')
 
     assert not await nothing_found(load_config(tmp_path / "c.toml", {}), options)
+
+
+async def test_a_key_in_place_of_a_name_is_not_shown_again(
+    options: Options, capsys: pytest.CaptureFixture[str]
+) -> None:
+    choosing, _ = first_run(options, Person("1", "sk-or-secret", "3"))
+    await choosing.choose()
+
+    assert "secret" not in capsys.readouterr().out
+
+
+async def test_where_the_free_keys_are_made_is_said(
+    options: Options, capsys: pytest.CaptureFixture[str]
+) -> None:
+    choosing, _ = first_run(options, Person("1", "", "sk-or-1"))
+    await choosing.choose()
+
+    assert "https://openrouter.ai/settings/keys" in capsys.readouterr().out
