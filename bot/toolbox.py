@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from bot.text import valid
 from providers.types import ToolCall, ToolDef
 
 log = logging.getLogger(__name__)
@@ -77,6 +78,10 @@ class Toolbox:
 
     async def run(self, call: ToolCall, context: ToolContext) -> ToolResult:
         """Run one call. Whatever goes wrong becomes a result that tells the model, so that it can do better."""
+        result = await self._run(call, context)
+        return replace(result, text=shorten(valid(result.text), self._max_chars))
+
+    async def _run(self, call: ToolCall, context: ToolContext) -> ToolResult:
         function = self._functions.get(call.name)
         if function is None:
             return ToolResult(
@@ -99,7 +104,7 @@ class Toolbox:
             # One of the three places that catch everything: a tool's bug must not cost the user the answer.
             log.exception("tool %s failed", call.name)
             return ToolResult(f"{call.name} failed because of a fault in the tool itself.", ok=False)
-        return ToolResult(shorten(text, self._max_chars))
+        return ToolResult(text)
 
 
 def shorten(text: str, most: int) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from bot.errors import StorageError
 from bot.supervisor import Supervisor
+from bot.text import valid
 from channels.base import Channel
 from channels.errors import DeliveryError, NotSent
 from channels.types import Address
@@ -100,7 +101,7 @@ class Preview:
         """Show a text for now; returns how many seconds the channel asked us to hold off."""
         self._in_flight = True
         try:
-            ref = await self._channel.preview(self._address, text, self.ref)
+            ref = await self._channel.preview(self._address, valid(text), self.ref)
             self._shown = text
             if ref and ref != self.ref:
                 self.ref = ref

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from contextlib import aclosing
@@ -14,6 +15,7 @@ from bot.agent.record import Record
 from bot.context import budget
 from bot.core import Core
 from bot.gateway.bus import Lane
+from bot.text import valid
 from bot.toolbox import ToolContext, ToolResult
 from providers.errors import NoModel, UnknownName
 from providers.tokens import estimate_tokens
@@ -48,7 +50,7 @@ class Turn:
     @property
     def begun(self) -> str:
         """The answer so far, where the turn is ended in the middle of one."""
-        return self._preview.text
+        return valid(self._preview.text)
 
     async def run(self) -> Outcome:
         try:
@@ -111,7 +113,7 @@ class Turn:
         assert reply is not None  # noqa: S101 -- the client ends with a reply or raises
         self.paths.append(reply.path)
         self.route = str(reply.route)
-        return reply
+        return replace(reply, message=_valid(reply.message))
 
     def _request(self, *, tools: bool) -> ChatRequest:
         core, record = self._core, self._record
@@ -153,3 +155,11 @@ class Turn:
     @property
     def _name(self) -> str:
         return self._record.session.model or "reasoning"
+
+
+def _valid(message: Message) -> Message:
+    calls = (
+        replace(call, arguments=json.loads(valid(json.dumps(dict(call.arguments), ensure_ascii=False))))
+        for call in message.tool_calls
+    )
+    return replace(message, content=valid(message.content), tool_calls=tuple(calls))

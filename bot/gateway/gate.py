@@ -14,6 +14,7 @@ from bot.storage import inbox as rows
 from bot.storage.database import Database
 from bot.storage.inbox import Entry
 from bot.storage.tables import Inbox, InboxState
+from bot.text import valid
 from channels.types import Inbound
 
 log = logging.getLogger(__name__)
@@ -64,8 +65,8 @@ def _row(inbound: Inbound, person: Person, now: float) -> Inbox:
         key=inbound.key,
         session=str(inbound.address),
         person=person.name,
-        sender_name=inbound.sender.name,
-        text=inbound.text,
+        sender_name=valid(inbound.sender.name),
+        text=valid(inbound.text),
         ref=inbound.ref,
         more_follows=inbound.more_follows,
         sent_at=inbound.at.timestamp(),

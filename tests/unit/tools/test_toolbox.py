@@ -19,7 +19,7 @@ class NoArguments(BaseModel):
 
 def box(run: Callable[[ToolContext, NoArguments], Awaitable[str]], timeout: float = 1.0) -> Toolbox:
     function = ToolFunction("probe", "A test.", NoArguments, run, timeout=timeout)
-    return Toolbox([ToolSpec("probe", (function,))], max_chars=40)
+    return Toolbox([ToolSpec("probe", (function,))], max_chars=60)
 
 
 async def outcome(toolbox: Toolbox, name: str = "probe") -> tuple[bool, str]:

@@ -1,0 +1,45 @@
+"""Text that is no valid Unicode, wherever it comes from, costs nobody an answer."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tests.fakes.llm import LLMFake, Raw, Reply
+from tests.journey.conversation import provider, talking
+
+HALF = "\ud83d"
+"""Half of an emoji, as a program that cuts text by UTF-16 units leaves it."""
+
+
+async def test_half_a_character_from_the_model_is_replaced(tmp_path: Path) -> None:
+    deltas = ["Hello ", "\\ud83d", "\\ude00", " and \\ud83d."]
+    lines = [f'data: {{"choices": [{{"delta": {{"content": "{delta}"}}}}]}}' for delta in deltas]
+    end = 'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}'
+    body = "\n\n".join([*lines, end, "data: [DONE]", ""])
+    answer = Reply(raw=Raw(200, body, "text/event-stream"))
+    async with LLMFake(answer) as llm, talking(tmp_path, provider("one", llm.base_url)) as chat:
+        assert (await chat.ask("hello")).answer == "Hello 😀 and \N{REPLACEMENT CHARACTER}."
+        assert (await chat.ask("again")).answer == "You said: again"
+
+
+async def test_half_a_character_from_the_person_is_replaced(tmp_path: Path) -> None:
+    async with LLMFake() as llm, talking(tmp_path, provider("one", llm.base_url)) as chat:
+        assert (await chat.ask(f"hello {HALF}")).answer == "You said: hello \N{REPLACEMENT CHARACTER}"
+
+
+async def test_a_file_whose_name_is_no_text_is_listed(tmp_path: Path) -> None:
+    (tmp_path / "data" / "workspace").mkdir(parents=True)
+    odd = os.fsencode(tmp_path / "data" / "workspace") + b"/caf\xe9.txt"
+    Path(os.fsdecode(odd)).write_text("x")
+    llm = LLMFake(Reply.tool("files_list", {}), Reply("One file."))
+    async with llm, talking(tmp_path, provider("one", llm.base_url)) as chat:
+        assert (await chat.ask("list")).answer == "One file."
+        assert llm.requests[-1].body["messages"][-1]["content"] == "caf\N{REPLACEMENT CHARACTER}.txt  1 bytes"
+
+
+async def test_half_a_character_in_a_tools_arguments_is_replaced(tmp_path: Path) -> None:
+    call = Reply.tool("files_write", '{"path": "\\ud83d.txt", "text": "\\ud83d"}')
+    async with LLMFake(call, Reply("Done.")) as llm, talking(tmp_path, provider("one", llm.base_url)) as chat:
+        assert (await chat.ask("write")).answer == "Done."
+        assert (await chat.ask("again")).answer == "You said: again"
