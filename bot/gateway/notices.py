@@ -36,12 +36,15 @@ def decide(paths: Sequence[Sequence[Attempt]], shown: Shown, now: float) -> tupl
 
 
 def explain(attempt: Attempt, now: float) -> str:
-    """Why a candidate did not answer, as the rest of a sentence that begins with its name."""
+    """Why a candidate did not answer, as the rest of a sentence that begins with its name.
+
+    Where it is known when the candidate is back, that is enough; its own long words about it are in the status.
+    """
     kind = getattr(errors, attempt.error, errors.ProviderError)
+    if attempt.until is not None and attempt.until > now and not attempt.needs_owner:
+        return f"{kind.summary} until {clock(attempt.until, now)}"
     detail = f" ({attempt.detail})" if attempt.detail and attempt.detail != kind.summary else ""
-    known = attempt.until is not None and attempt.until > now and not attempt.needs_owner
-    until = f" until {clock(attempt.until, now)}" if known and attempt.until is not None else ""
-    return f"{kind.summary}{until}{detail}"
+    return f"{kind.summary}{detail}"
 
 
 def clock(at: float, now: float) -> str:

@@ -77,3 +77,9 @@ def test_lines_alternate_whatever_happens(works: list[bool]) -> None:
         said += [line[0]] if line else []
     assert said == [("⚠️", "✅")[n % 2][0] for n in range(len(said))]
     assert len(said) == sum(a != b for a, b in zip([True, *works], works, strict=False))
+
+
+def test_long_words_of_the_provider_are_left_out_where_its_return_is_known() -> None:
+    gone = failed(A, "RateLimited", until=NOW + 600, detail="Rate limit reached for organization org_1 …")
+    line, _ = notices.decide([(gone, answered(B))], {}, NOW)
+    assert line == f"⚠️ a/big is rate-limited until {notices.clock(NOW + 600, NOW)}; b/small answers instead."
