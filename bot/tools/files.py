@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -20,8 +21,11 @@ from bot.toolbox import ToolContext, ToolError, ToolFunction, ToolSpec
 
 _MAX_BYTES = 2_000_000
 _MAX_HITS = 200
-_READ_ONLY_DIRS = ("agents", "skills", "memory")
-_READ_ONLY_FILES = ("PERSONA.md",)
+_MAX_FILES = 20_000
+_MAX_DEPTH = 32
+"""Folders within each other; a search holds one descriptor for each."""
+_READ_ONLY = ("agents", "skills", "memory", "persona.md")
+"""What lies at the top and may not be written, in small letters: not every file system tells them from capitals."""
 
 
 class ReadArguments(BaseModel):
@@ -58,6 +62,8 @@ async def read(context: ToolContext, arguments: ReadArguments) -> str:
         start = arguments.first_line - 1
         shown = lines[start : start + arguments.lines]
         rest = len(lines) - start - len(shown)
+        if lines and not shown:
+            return f"(the file has {len(lines)} lines)"
         note = f"\n[{rest} more lines; go on with first_line={start + len(shown) + 1}]" if rest > 0 else ""
         return "".join(shown) + note or "(the file is empty)"
 
@@ -77,7 +83,7 @@ async def edit(context: ToolContext, arguments: EditArguments) -> str:
     def run() -> str:
         _refuse_read_only(arguments.path)
         with _opened(context, arguments.path, os.O_RDONLY) as fd:
-            text = _read_text(fd, arguments.path)
+            text = _read_text(fd, arguments.path, errors="strict")
         found = text.count(arguments.old)
         if found != 1:
             raise ToolError(
@@ -103,7 +109,9 @@ async def search(context: ToolContext, arguments: SearchArguments) -> str:
     def run() -> str:
         hits: list[str] = []
         with _opened(context, arguments.path, os.O_RDONLY | os.O_DIRECTORY) as top:
-            for name, fd in _walk(top, PurePosixPath(arguments.path)):
+            for count, (name, fd) in enumerate(_walk(top, PurePosixPath(arguments.path))):
+                if count >= _MAX_FILES:
+                    return "\n".join([*hits, f"[stopped after {_MAX_FILES} files; search in a folder]"])
                 hits += _hits(fd, name, arguments.text.casefold(), _MAX_HITS - len(hits))
                 if len(hits) >= _MAX_HITS:
                     return "\n".join([*hits, f"[stopped at {_MAX_HITS} lines; search for something rarer]"])
@@ -117,19 +125,19 @@ def _parts(path: str) -> list[str]:
     pure = PurePosixPath(path)
     if pure.is_absolute() or ".." in pure.parts or "\0" in path:
         raise ToolError(f"{path!r} is outside the workspace; use a path relative to it, without '..'.")
+    if len(pure.parts) > _MAX_DEPTH:
+        raise ToolError(f"The path is too deep; at most {_MAX_DEPTH} folders lie within each other.")
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise ToolError(f"{path!r} is no path; use ordinary letters.") from None
     return [part for part in pure.parts if part != "."]
 
 
 def _refuse_read_only(path: str) -> None:
     parts = [part.casefold() for part in _parts(path)]
-    if parts and (
-        parts[0] in _READ_ONLY_DIRS or (len(parts) == 1 and parts[0].upper() in _upper(_READ_ONLY_FILES))
-    ):
+    if parts and parts[0] in _READ_ONLY:
         raise ToolError(f"{path} can only be read here; its owner edits it.")
-
-
-def _upper(names: tuple[str, ...]) -> set[str]:
-    return {name.upper() for name in names}
 
 
 @contextmanager
@@ -190,11 +198,12 @@ def _replace(context: ToolContext, path: str, text: str) -> None:
         raise ToolError("Name a file, not the workspace itself.")
     with _plainly(path), _folder(context, parts[:-1], make=True) as folder:
         name = parts[-1]
-        _refuse_odd_target(folder, name, path)
-        draft = f".{name}.{os.getpid()}.part"
-        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600, dir_fd=folder)
+        mode = _mode(folder, name, path)
+        draft = f".{secrets.token_hex(8)}.part"
+        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
         try:
             with os.fdopen(fd, "wb") as file:
+                os.fchmod(fd, mode)
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
@@ -204,45 +213,54 @@ def _replace(context: ToolContext, path: str, text: str) -> None:
             raise
 
 
-def _refuse_odd_target(folder: int, name: str, path: str) -> None:
+def _mode(folder: int, name: str, path: str) -> int:
+    """The permissions of the file to replace, which stay; those of a new one are its owner's only."""
     try:
         about = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
-        return
+        return 0o600
     if not stat.S_ISREG(about.st_mode):
         raise ToolError(f"{path} is not an ordinary file.")
+    return stat.S_IMODE(about.st_mode) & 0o777
 
 
-def _read_text(fd: int, path: str) -> str:
+def _read_text(fd: int, path: str, errors: str = "replace") -> str:
     if os.fstat(fd).st_size > _MAX_BYTES:
         raise ToolError(f"{path} is larger than {_MAX_BYTES} bytes; it can't be read whole.")
     with os.fdopen(os.dup(fd), "rb") as file:
         data = file.read(_MAX_BYTES)
     if b"\0" in data[:4096]:
         raise ToolError(f"{path} is not a text file.")
-    return data.decode("utf-8", errors="replace")
+    try:
+        return data.decode("utf-8", errors)
+    except UnicodeDecodeError:
+        raise ToolError(f"{path} is not UTF-8; an edit would damage it.") from None
 
 
 def _describe(folder: int, name: str) -> str:
-    about = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    try:
+        about = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return f"{name}  (just removed)"
     if stat.S_ISDIR(about.st_mode):
         return f"{name}/"
     return f"{name}  {about.st_size} bytes" if stat.S_ISREG(about.st_mode) else f"{name}  (not a file)"
 
 
 def _walk(folder: int, at: PurePosixPath) -> Iterator[tuple[str, int]]:
-    """Every regular file below a folder as (path, open descriptor), hidden ones left out, links not followed."""
+    """Every readable file below a folder as (path, open descriptor), hidden ones left out, links not followed."""
     for name in sorted(os.listdir(folder)):
         if name.startswith("."):
             continue
-        about = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        if not (stat.S_ISDIR(about.st_mode) or (stat.S_ISREG(about.st_mode) and about.st_nlink == 1)):
-            continue
-        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=folder)
         try:
-            if stat.S_ISDIR(about.st_mode):
+            fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+        except OSError:  # a link, a socket, not ours to read, just removed
+            continue
+        try:
+            about = os.fstat(fd)
+            if stat.S_ISDIR(about.st_mode) and len(at.parts) < _MAX_DEPTH:
                 yield from _walk(fd, at / name)
-            elif about.st_size <= _MAX_BYTES:
+            elif stat.S_ISREG(about.st_mode) and about.st_nlink == 1 and about.st_size <= _MAX_BYTES:
                 yield str(at / name), fd
         finally:
             os.close(fd)

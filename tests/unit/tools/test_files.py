@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,6 +109,8 @@ async def test_a_pipe_does_not_hang(call: Call, workspace: Path) -> None:
         "skills/x/SKILL.md",
         "agents/a.md",
         "Agents/a.md",
+        "PERSONA.md/inside",
+        "\u017fkills/x.md",
     ],
 )
 async def test_the_owners_files_are_read_only(call: Call, workspace: Path, path: str) -> None:
@@ -114,6 +118,56 @@ async def test_the_owners_files_are_read_only(call: Call, workspace: Path, path:
     assert not result.ok
     assert "only be read" in result.text
     assert not (workspace / path).exists()
+
+
+async def test_many_writers_of_one_file_leave_one_whole_text(call: Call, workspace: Path) -> None:
+    texts = [str(n) * 50_000 for n in range(10)]
+    results = await asyncio.gather(*(call("write", path="shared.txt", text=text) for text in texts))
+    assert [result.text for result in results if not result.ok] == []
+    assert (workspace / "shared.txt").read_text() in texts
+    assert {file.name for file in workspace.iterdir()} == {"notes.txt", "shared.txt"}
+
+
+async def test_editing_changes_no_other_byte_of_a_file(call: Call, workspace: Path) -> None:
+    (workspace / "dos.txt").write_bytes(b"one\r\ntwo\r\n")
+    (workspace / "latin.txt").write_bytes(b"caf\xe9 one")
+    assert (await call("edit", path="dos.txt", old="two", new="2")).ok
+    assert (workspace / "dos.txt").read_bytes() == b"one\r\n2\r\n"
+    refused = await call("edit", path="latin.txt", old="one", new="1")
+    assert "not UTF-8" in refused.text
+    assert (workspace / "latin.txt").read_bytes() == b"caf\xe9 one"
+
+
+async def test_a_file_stays_readable_by_whom_its_owner_let_read_it(call: Call, workspace: Path) -> None:
+    (workspace / "notes.txt").chmod(0o644)
+    await call("edit", path="notes.txt", old="two", new="2")
+    await call("write", path="new.txt", text="mine")
+    assert stat.S_IMODE((workspace / "notes.txt").stat().st_mode) == 0o644
+    assert stat.S_IMODE((workspace / "new.txt").stat().st_mode) == 0o600
+
+
+async def test_reading_on_past_the_end_says_so(call: Call) -> None:
+    assert (await call("read", path="notes.txt", first_line=9)).text == "(the file has 3 lines)"
+
+
+async def test_folders_can_only_be_nested_so_far(call: Call, workspace: Path) -> None:
+    result = await call("write", path="a/" * 100 + "x", text="deep")
+    assert "too deep" in result.text
+    assert not (workspace / "a").exists()
+
+
+async def test_a_name_that_is_no_text_is_refused(call: Call) -> None:
+    assert "is no path" in (await call("read", path="\ud83d")).text
+
+
+async def test_searching_passes_over_what_is_no_readable_text(call: Call, workspace: Path) -> None:
+    deep = workspace / Path(*["d"] * 60)
+    deep.mkdir(parents=True)
+    (deep / "x.txt").write_text("two")
+    os.mkfifo(workspace / "pipe")
+    (workspace / "bin").write_bytes(b"two\0")
+    (workspace / "gone").symlink_to("nowhere")
+    assert (await call("search", text="two")).text == "notes.txt:2: two"
 
 
 async def test_wrong_arguments_are_explained(call: Call) -> None:
