@@ -23,4 +23,4 @@ def render(pending: Sequence[Mapping[str, Any]], now: float) -> str:
 
 def approved(who: Mapping[str, Any]) -> str:
     role = "the owner" if who.get("role") == "owner" else "a user"
-    return harmless(f"{who.get('person')} may write to nanobot by {who.get('channel')} now, as {role}.")
+    return harmless(f"Let in on {who.get('channel')} as {role}, by the name of {who.get('person')}.")

@@ -66,7 +66,7 @@ class People:
             expires_at=now + _CODE_SECONDS,
         )
         text = (
-            "I only talk to people I know. If you belong here, ask my owner to run this within the hour:\n"
+            "I only talk to people I know. If you belong here, have this run on my machine within the hour:\n"
             f"`nanobot pair approve {code}`"
         )
         reply = outgoing(inbound.address, text, now)

@@ -133,5 +133,5 @@ class Receiver:
         kind, detail = trouble(error)
         wait, news = self.link.failed(kind, detail, self._pace.monotonic())
         if news:
-            log.warning("Telegram: %s", news)
+            log.warning("%s", news)
         await self._pace.sleep(max(wait, error.seconds) if isinstance(error, FloodControl) else wait)

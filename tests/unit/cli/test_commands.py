@@ -270,7 +270,7 @@ async def test_pairing_through_a_bot_that_runs(control: FakeControl, options: Op
 
     assert [ended.code for ended in (listed, approved, refused, unknown)] == [0, 0, 0, 1]
     assert "ABCD2345  telegram  Ann[2Ja (77)" in listed.out
-    assert approved.out == "anna may write to nanobot by telegram now, as a user.\n"
+    assert approved.out == "Let in on telegram as a user, by the name of anna.\n"
     assert "ABCD2345" in refused.out
     assert unknown.out == ""
 
