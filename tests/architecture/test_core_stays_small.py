@@ -19,5 +19,3 @@ def test_the_builder_takes_at_most_three_parameters() -> None:
     parameters = list(inspect.signature(CoreBuilder).parameters)
     assert parameters == ["config", "models", "database"]
     assert len(inspect.signature(CoreBuilder.build).parameters) - 1 <= MOST_PARAMETERS
-
-
