@@ -74,7 +74,7 @@ class Record:
             return _Loaded(row, history, turns.shown(s, session), steps)
 
         loaded = await database.insist(load)
-        turn = resume or Turn(session=session, person="", started_at=clock())
+        turn = resume or Turn(session=session, path=[], started_at=clock())
         record = cls(database, loaded, turn, clock)
         for call in _unanswered(record.said):
             record.add(Message("tool", INTERRUPTED, tool_call_id=call.id))

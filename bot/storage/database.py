@@ -20,7 +20,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.pool import StaticPool
 from sqlmodel import Session
@@ -51,9 +51,11 @@ class _Job:
 class Database:
     """Open with `Database.open(path)`; use `read`, `write`; end with `aclose`."""
 
-    def __init__(self, engine: Engine, path: Path) -> None:
+    def __init__(self, connection: Connection, path: Path) -> None:
         self.path = path
-        self._engine = engine
+        self._connection = connection
+        # One for all transactions, and emptied after each: making one takes as long as a statement.
+        self._session = Session(connection, expire_on_commit=False)
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._work, name="database", daemon=True)
@@ -65,8 +67,7 @@ class Database:
 
         Raises StorageError, with the file untouched, if it is damaged, newer than this program, or can't be written.
         """
-        await asyncio.to_thread(schema.prepare, path)
-        database = cls(_engine(path), path)
+        database = cls(await asyncio.to_thread(_connected, path), path)
         database._thread.start()
         return database
 
@@ -103,7 +104,7 @@ class Database:
         job = _Job(run, writes, self._loop.create_future())
         self._queue.put(job)
         # A transaction under way is not undone because its caller was cancelled; the caller just stops waiting.
-        result: T = await asyncio.shield(job.done)
+        result: T = await job.done
         return result
 
     def _work(self) -> None:
@@ -120,11 +121,12 @@ class Database:
             self._loop.call_soon_threadsafe(_settle, jobs)
             if last:
                 break
-        self._engine.dispose()
+        self._connection.close()
+        self._connection.engine.dispose()
 
     def _run_batch(self, jobs: list[_Job]) -> None:
         try:
-            with Session(self._engine, expire_on_commit=False) as session:
+            with self._session as session:
                 self._run_all(session, jobs)
                 if len(jobs) > 1 or jobs[0].error is None:
                     session.commit()
@@ -168,6 +170,14 @@ def _settle(jobs: list[_Job]) -> None:
             job.done.set_exception(job.error)
         else:
             job.done.set_result(job.result)
+
+
+def _connected(path: Path) -> Connection:
+    schema.prepare(path)
+    try:
+        return _engine(path).connect()
+    except DBAPIError as error:
+        raise _translated(error, path) from None
 
 
 def _engine(path: Path) -> Engine:

@@ -128,7 +128,7 @@ class Turn(SQLModel, table=True):
     route: str = ""
     preview: str = ""
     """Reference of the unfinished text that the channel shows; the final text replaces it."""
-    path: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    path: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
     """Every attempt of the turn's model calls."""
     started_at: float
     ended_at: float | None = None
