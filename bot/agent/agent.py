@@ -45,7 +45,7 @@ class Agent:
         if resume is not None:
             record.enter(lane.take(resumed=resume.id), recorded=True)
         elif stands_alone(lane.queue[0]):
-            record.enter([lane.queue.popleft()], recorded=True)
+            record.enter([lane.take_one()], recorded=True)
             rows = self._rows(record, "A new conversation. What shall we talk about?", "", "")
             await self._commit(record, rows, Result("NewConversation", "", [], record.shown, forget=True))
             return
@@ -60,6 +60,9 @@ class Agent:
         finally:
             lane.closed = True
             await preview.close()
+        _close_calls(record)
+        if lane.stopped:
+            record.enter(lane.take())
         await self._finish(record, turn, outcome, preview.ref)
 
     async def _outcome(self, turn: Turn, lane: Lane, record: Record) -> Outcome:
@@ -81,7 +84,8 @@ class Agent:
         now = self.core.clock()
         text = say(outcome, now)
         notice, shown = self._notice(record, turn, outcome, now)
-        _complete(record, outcome, text)
+        if not isinstance(outcome, NoModelLeft | Failed):
+            record.add(Message("assistant", text))
         rows = self._rows(record, text, notice, preview)
         await self._commit(record, rows, Result(type(outcome).__name__, turn.route, turn.paths, shown))
 
@@ -119,11 +123,9 @@ class Agent:
         ]
 
 
-def _complete(record: Record, outcome: Outcome, text: str) -> None:
-    """Close the transcript: every call has a result, and the answer stands in it unless no model was reached."""
+def _close_calls(record: Record) -> None:
+    """Give every call a result: no model reads a transcript in which one is missing."""
     answered = {message.tool_call_id for message in record.said if message.role == "tool"}
     for call in [call for message in record.said for call in message.tool_calls]:
         if call.id not in answered:
             record.add(Message("tool", INTERRUPTED, tool_call_id=call.id))
-    if not isinstance(outcome, NoModelLeft | Failed):
-        record.add(Message("assistant", text))

@@ -31,6 +31,8 @@ class Lane:
         """A turn that a restart found under way; the next turn continues it."""
         self.running = False
         self.stopped = False
+        self.doomed = 0
+        """How many at the head of the queue were asked before a stop and end with it."""
         self.closed = False
         """Nothing new enters the running turn: its answer is being committed."""
         self.arrived = asyncio.Event()
@@ -39,16 +41,23 @@ class Lane:
     def take(self, *, resumed: int | None = None) -> list[Inbox]:
         """Take what is queued and may enter a turn: up to a message that stands alone (`/new`).
 
-        With `resumed`, only what belonged to that turn before the restart.
+        With `resumed`, only what belonged to that turn before the restart; in a turn that is stopped, only what was
+        asked before that.
         """
         taken: list[Inbox] = []
         while (
             self.queue
+            and (self.doomed or not self.stopped)
             and (resumed is None or self.queue[0].turn == resumed)
             and not stands_alone(self.queue[0])
         ):
-            taken.append(self.queue.popleft())
+            taken.append(self.take_one())
         return taken
+
+    def take_one(self) -> Inbox:
+        """Take the first of the queue, whatever it is."""
+        self.doomed = max(self.doomed - 1, 0)
+        return self.queue.popleft()
 
     def limit(self, seconds: float) -> asyncio.Timeout:
         """The scope of a turn: left by TimeoutError when its time is over or `stop` was called."""
@@ -56,17 +65,18 @@ class Lane:
         return self._deadline
 
     def stop(self) -> bool:
-        """End the running turn at once; false if none runs."""
-        if not self.running or self.closed:
-            return False
-        self.stopped = True
-        if self._deadline is not None and not self._deadline.expired():
-            self._deadline.reschedule(asyncio.get_running_loop().time())
-        return True
+        """End at once what runs and what waits; false if there is neither."""
+        stoppable = self.running and not self.closed
+        self.doomed = len(self.queue)
+        if stoppable:
+            self.stopped = True
+            if self._deadline is not None and not self._deadline.expired():
+                self._deadline.reschedule(asyncio.get_running_loop().time())
+        return stoppable or self.doomed > 0
 
     def begin(self) -> None:
-        """A turn starts."""
-        self.running, self.stopped, self.closed, self._deadline = True, False, False, None
+        """A turn starts; one whose messages were stopped while they waited ends as soon as it has taken them."""
+        self.running, self.stopped, self.closed, self._deadline = True, self.doomed > 0, False, None
 
 
 def stands_alone(row: Inbox) -> bool:
@@ -101,7 +111,7 @@ class Bus:
             self._wake(lane)
 
     def stop(self, session: str) -> bool:
-        """End the turn that runs in a session; false if none does."""
+        """End what runs and waits in a session; false if nothing does."""
         lane = self._lanes.get(session)
         return lane is not None and lane.stop()
 

@@ -28,10 +28,14 @@ MENU = (
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a command says, and what it changes in the same transaction. An empty text says nothing."""
+    """What a command says, and what it changes in the same transaction. An empty text says nothing.
+
+    `act` is called once the command is stored, in its place among the messages; it may say something too.
+    """
 
     text: str
     effect: Effect | None = None
+    act: Callable[[], str] | None = None
 
 
 class Commands:
@@ -54,7 +58,7 @@ class Commands:
             case "help":
                 return Reply(help_text())
             case "stop":
-                return Reply("" if self._bus.stop(session) else "Nothing is running.")
+                return Reply("", act=lambda: "" if self._bus.stop(session) else "Nothing is running.")
             case "status":
                 return Reply(await self._summary(session))
             case "model":

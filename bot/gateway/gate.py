@@ -43,10 +43,15 @@ class Gate:
         if not entries:
             return
         stored = await self._database.write(partial(rows.store, entries=entries))
+        late = []
         for entry in stored:
             self._outbox.put(entry.replies)
             if entry.row.state == InboxState.QUEUED:
                 self._bus.put([entry.row])
+            if entry.act is not None and (text := entry.act()):
+                late.append(outgoing(entry.address, text, self._clock()))
+        if late:
+            await self._outbox.store(late)
 
     async def _entry(self, inbound: Inbound, person: Person) -> Entry:
         now = self._clock()
@@ -54,7 +59,7 @@ class Gate:
         reply = await self._commands.run(inbound)
         if reply is not None:
             entry.row.state = InboxState.DONE
-            entry.effect = reply.effect
+            entry.effect, entry.act = reply.effect, reply.act
             entry.replies = [outgoing(inbound.address, reply.text, now)] if reply.text else []
         return entry
 

@@ -25,13 +25,17 @@ Effect = Callable[[Session], None]
 
 @dataclass(slots=True)
 class Entry:
-    """One message to store, with what its taking already settles (a command's replies and effect)."""
+    """One message to store, with what its taking already settles (a command's replies and effect).
+
+    `act` is what a command does once it is stored; it returns a reply, "" for none.
+    """
 
     row: Inbox
     address: Address
     private: bool
     replies: list[Outbox] = field(default_factory=list)
     effect: Effect | None = None
+    act: Callable[[], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
