@@ -15,6 +15,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -54,6 +55,7 @@ class Database:
     def __init__(self, connection: Connection, path: Path) -> None:
         self.path = path
         self._connection = connection
+        self._driver: Any = connection.connection.dbapi_connection
         # One for all transactions, and emptied after each: making one takes as long as a statement.
         self._session = Session(connection, expire_on_commit=False)
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
@@ -76,12 +78,16 @@ class Database:
         return await self._submit(run, writes=True)
 
     async def insist(self, run: Callable[[Session], T], undo: Callable[[], None] = lambda: None) -> T:
-        """As `write`, but tried again however long the disk refuses; `undo` runs before each next try."""
+        """As `write`, but tried again as long as the disk refuses and nobody closes the database; `undo` runs before
+        each next try.
+        """
         wait = FIRST_WAIT
         while True:
             try:
                 return await self.write(run)
             except StorageError as error:
+                if self._closed:
+                    raise
                 log.error("the database can't be written, trying again: %s", error)
                 undo()
                 await asyncio.sleep(wait)
@@ -136,14 +142,18 @@ class Database:
         except BaseException as error:  # noqa: BLE001 -- the thread serves everybody: its callers get the error
             for job in jobs:
                 job.error = job.error or error
+        finally:
+            # Nothing to do but after a commit that failed, which leaves the transaction open.
+            with suppress(DBAPIError, sqlite3.Error):
+                self._connection.rollback()
+                self._driver.rollback()
 
     def _run_all(self, session: Session, jobs: list[_Job]) -> None:
-        driver: Any = session.connection().connection.dbapi_connection
         for job in jobs:
             self._run_one(session, job, alone=len(jobs) == 1)
             # What a job returned is its caller's: what the others do must not show in it.
             session.expunge_all()
-            if job.error is not None and not driver.in_transaction:
+            if job.error is not None and not self._driver.in_transaction:
                 # A full disk makes SQLite undo all of it: see "Response To Errors Within A Transaction" at
                 # https://sqlite.org/lang_transaction.html
                 raise job.error

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from bot.errors import StorageError
 from bot.storage.database import Database, Transaction
-from bot.storage.tables import Person, Role
+from bot.storage.tables import Identity, Person, Role
 
 
 @pytest.fixture
@@ -76,6 +76,21 @@ async def test_a_full_disk_is_told_to_all_who_share_the_commit_that_it_undid(dat
     assert names(database.path) == []
     await database.write(adding("dan"))
     assert names(database.path) == ["dan"]
+
+
+@pytest.mark.parametrize("others", [0, 2])
+async def test_a_commit_that_fails_fails_all_that_share_it_and_not_the_next(
+    database: Database, others: int
+) -> None:
+    def fail_at_commit(s: Transaction) -> None:
+        s.connection().exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+        s.add(Identity(channel="t", sender="1", person="nobody", created_at=0.0))
+
+    results = await together(database, fail_at_commit, *[adding(f"p{n}") for n in range(others)])
+    assert all(isinstance(result, IntegrityError) for result in results)
+    assert names(database.path) == []
+    assert await together(database, adding("ann"), adding("bob")) == ["ann", "bob"]
+    assert names(database.path) == ["ann", "bob"]
 
 
 async def test_what_was_read_stays_readable_when_another_in_the_same_commit_fails(database: Database) -> None:
@@ -147,6 +162,22 @@ async def test_insist_goes_on_until_the_disk_takes_it(
     assert await database.insist(flaky, lambda: undone.append(1)) == "ann"
     assert (len(tries), len(undone)) == (3, 2)
     assert names(database.path) == ["ann"]
+
+
+async def test_insist_ends_when_the_database_is_closed(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.storage.database.FIRST_WAIT", 0.001)
+
+    def refused(_: Transaction) -> None:
+        raise StorageError("disk full")
+
+    insisting = asyncio.ensure_future(database.insist(refused))
+    await asyncio.sleep(0.01)
+    await database.aclose()
+    async with asyncio.timeout(1):
+        with pytest.raises(StorageError):
+            await insisting
 
 
 async def test_commits_are_flushed_to_the_disk_and_the_file_is_private(database: Database) -> None:
