@@ -7,27 +7,48 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
 from providers import failures
-from providers.assembly import LONGEST_ANSWER, Assembly
+from providers.calls import LONGEST_ANSWER
 from providers.errors import CutStream, Malformed, ProviderError, Stalled
 from providers.http import FOREIGN, translate
 from providers.sse import ServerEvent, SSEParser
-from providers.types import ProviderEvent
+from providers.types import Completion, ProviderEvent, ReasoningDelta, TextDelta
 
 AFTER_THE_END = 2.0
 """Seconds that a server may take from the reason for the end to the end itself: usage, `[DONE]`, the last
 byte.
 """
 DRAIN = 0.02
-"""Seconds spent on the last byte after `[DONE]`, so that the connection can be used again."""
+"""Seconds spent on the last byte after the last event, so that the connection can be used again."""
+
+
+class Assembling(Protocol):
+    """What puts the answer of one protocol together, object by object; see `providers.assembly`."""
+
+    finish_reason: str
+    """Why the answer ended, in the server's word; "" as long as it goes on."""
+
+    @property
+    def begun(self) -> bool: ...
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more is to come."""
+        ...
+
+    def add(self, event: Mapping[str, Any]) -> list[TextDelta | ReasoningDelta]: ...
+
+    def progress(self) -> int: ...
+
+    def finish(self) -> tuple[list[TextDelta | ReasoningDelta], Completion]: ...
 
 
 class Answer:
-    """One accepted response on its way into an `Assembly`. Times are the event loop's. `failure` tells what a
+    """One accepted response on its way into an assembly. Times are the event loop's. `failure` tells what a
     body or event means that is none of an answer.
 
     Only what belongs to the answer moves the time limit on: comments and empty events don't, however many
@@ -37,7 +58,7 @@ class Answer:
     def __init__(
         self,
         response: httpx.Response,
-        assembly: Assembly,
+        assembly: Assembling,
         failure: Callable[[httpx.Response, object], ProviderError],
     ) -> None:
         self._response = response
@@ -46,6 +67,7 @@ class Answer:
         self._failure = failure
         self._parser = SSEParser()
         self._broken = 0
+        self._ended = False
         self._time = asyncio.get_running_loop().time
 
     async def events(self, first_by: float, between: float) -> AsyncGenerator[ProviderEvent, None]:
@@ -64,11 +86,11 @@ class Answer:
             before = self._assembly.progress()
             done = chunk is None
             for event in self._parse(chunk):
-                if event.data.strip() == "[DONE]":
-                    await self._drain()
-                    return
                 for delta in self._take(event):
                     yield delta
+                if self._ended:
+                    await self._drain()
+                    return
             if self._assembly.finish_reason:
                 by = min(by, self._time() + AFTER_THE_END)
             elif self._assembly.progress() > before:
@@ -99,6 +121,9 @@ class Answer:
             raise Malformed(str(error)) from None
 
     def _take(self, event: ServerEvent) -> list[ProviderEvent]:
+        if event.data.strip() == "[DONE]":
+            self._ended = True
+            return []
         try:
             value: object = json.loads(event.data)
         except ValueError:
@@ -110,7 +135,9 @@ class Answer:
             return []
         if event.event == "error" or failures.failed(value):
             raise self._failure(self._response, value)
-        return [*self._assembly.add(value)]
+        deltas = self._assembly.add(value)
+        self._ended = self._assembly.ended
+        return [*deltas]
 
     def _check_end(self) -> None:
         if self._assembly.finish_reason:

@@ -6,17 +6,14 @@ Servers differ in most details that the protocol has; what is tolerated here was
 from __future__ import annotations
 
 import json
-import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from providers.calls import LONGEST_ANSWER, arguments_of, counted, settled, unique
 from providers.errors import Empty, Malformed, Overloaded, Refused, ServerError
 from providers.thoughts import Section, Splitter
 from providers.types import Completion, Finish, Message, ReasoningDelta, TextDelta, ToolCall, Usage
-
-LONGEST_ANSWER = 32 * 1024 * 1024
-"""The most characters of text, thoughts and arguments in one answer; more is no model's answer."""
 
 _FINISH: Mapping[str, Finish] = {
     "stop": "stop",
@@ -63,6 +60,11 @@ class Assembly:
         """Whether anything of an answer has come."""
         return self._size > 0 or bool(self._calls)
 
+    @property
+    def ended(self) -> bool:
+        """Never: what ends this protocol's stream is no JSON object."""
+        return False
+
     def add(self, event: Mapping[str, Any]) -> list[TextDelta | ReasoningDelta]:
         """Take in one object; returns what of it can be shown. Raises `Malformed` where it makes no sense."""
         self._count(event)
@@ -107,12 +109,8 @@ class Assembly:
             else:
                 text = f"{text}\n<tool_call>{section.text}</tool_call>".strip()
         self._check_end(text, calls, dropped)
-        finish = _FINISH.get(self.finish_reason, "stop")
-        if calls and finish != "length":
-            finish = "tool_calls"
-        elif finish == "tool_calls":
-            finish = "stop"
-        message = Message("assistant", text, tuple(_unique(calls)))
+        finish = settled(_FINISH.get(self.finish_reason, "stop"), calls)
+        message = Message("assistant", text, tuple(unique(calls)))
         return shown, Completion(message, finish, self._usage, dropped)
 
     def _check_end(self, text: str, calls: Sequence[ToolCall], dropped: int) -> None:
@@ -220,7 +218,7 @@ class Assembly:
         for position, call in enumerate(self._calls):
             text = "".join(call.arguments)
             cut = self.finish_reason in ("length", "model_length") and position == len(self._calls) - 1
-            arguments = call.whole if call.whole is not None else _arguments(text, cut=cut)
+            arguments = call.whole if call.whole is not None else arguments_of(text, cut=cut)
             if call.name and arguments is not None:
                 whole.append(ToolCall(call.id, call.name, arguments))
         return whole, len(self._calls) - len(whole)
@@ -232,25 +230,10 @@ class Assembly:
             details = usage.get("prompt_tokens_details")
             cached = details.get("cached_tokens") if isinstance(details, Mapping) else None
             self._usage = Usage(
-                _whole(usage.get("prompt_tokens")),
-                _whole(usage.get("completion_tokens")),
-                _whole(cached or usage.get("prompt_cache_hit_tokens")),
+                counted(usage.get("prompt_tokens")),
+                counted(usage.get("completion_tokens")),
+                counted(cached or usage.get("prompt_cache_hit_tokens")),
             )
-
-
-def _arguments(text: str, *, cut: bool) -> Mapping[str, Any] | None:
-    """The arguments as an object; None where they are none or were cut off. No text at all means no
-    arguments.
-    """
-    if not text.strip():
-        return None if cut else {}
-    try:
-        value = json.loads(text)
-        if isinstance(value, str):
-            value = json.loads(value)  # encoded twice
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _written(text: str) -> ToolCall | None:
@@ -263,28 +246,8 @@ def _written(text: str) -> ToolCall | None:
         return None
     arguments = value.get("arguments", value.get("parameters", {}))
     if isinstance(arguments, str):
-        arguments = _arguments(arguments, cut=False)
+        arguments = arguments_of(arguments, cut=False)
     return ToolCall("", value["name"], arguments) if isinstance(arguments, dict) else None
-
-
-def _unique(calls: Iterable[ToolCall]) -> Iterator[ToolCall]:
-    """The calls with an id each of its own, since results are matched by it; the very same call is made once.
-
-    Small models repeat a call within one answer, whatever `parallel_tool_calls` says.
-    """
-    seen: set[str] = set()
-    made: list[tuple[str, Mapping[str, Any]]] = []
-    for call in calls:
-        if (call.name, call.arguments) in made:
-            continue
-        made.append((call.name, call.arguments))
-        id_ = call.id if call.id and call.id not in seen else f"call_{uuid.uuid4().hex[:20]}"
-        seen.add(id_)
-        yield ToolCall(id_, call.name, call.arguments)
-
-
-def _whole(value: object) -> int:
-    return int(value) if isinstance(value, int | float) and value > 0 else 0
 
 
 def _flat(value: object) -> str:

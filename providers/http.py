@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import httpx
 
@@ -20,6 +22,7 @@ from providers.presets import is_local
 from providers.settings import ProviderSettings
 
 USER_AGENT = "nanobot"
+_HEADERS = MappingProxyType({"User-Agent": USER_AGENT, "Accept": "text/event-stream, application/json"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +100,23 @@ def timeouts(settings: ProviderSettings) -> Timeouts:
 
 
 def make_client(
-    settings: ProviderSettings, transport: httpx.AsyncBaseTransport | None = None, *, keep_alive: bool = True
+    settings: ProviderSettings,
+    transport: httpx.AsyncBaseTransport | None = None,
+    *,
+    keep_alive: bool = True,
+    auth: Mapping[str, str] | None = None,
 ) -> httpx.AsyncClient:
     """The connection pool of one provider. Redirects are not followed: an API has none, and the key would go
     along.
 
+    `auth` are the headers that show the key; None: as a bearer, in OpenAI's manner, where there is one.
     Proxies from the environment are used for cloud providers only.
     """
     limits = timeouts(settings)
     return httpx.AsyncClient(
         transport=transport,
         verify=_certificates(settings),
-        headers=_headers(settings),
+        headers={**_HEADERS, **(_bearer(settings) if auth is None else auth)},
         # The limits on tokens are stricter than `read` and kept by whoever reads the stream: heartbeats reset
         # this one.
         timeout=httpx.Timeout(
@@ -127,10 +135,9 @@ def _certificates(settings: ProviderSettings) -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def _headers(settings: ProviderSettings) -> dict[str, str]:
+def _bearer(settings: ProviderSettings) -> dict[str, str]:
     key = settings.api_key.get_secret_value() if settings.api_key else ""
-    headers = {"User-Agent": USER_AGENT, "Accept": "text/event-stream, application/json"}
-    return {**headers, "Authorization": f"Bearer {key}"} if key else headers
+    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 def _certificate_problem(error: BaseException | None) -> str:

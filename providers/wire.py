@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from providers.types import (
-    ChatRequest,
-    Message,
-)
+from providers.history import repaired
+from providers.types import ChatRequest, Message
 
 Quirks = frozenset[str]
 """Parameters that a model refused: each is left out, or renamed where it has another name."""
@@ -18,7 +16,7 @@ def encode(model: str, request: ChatRequest, quirks: Quirks = frozenset()) -> di
     """The request's body. The answer is always streamed."""
     body: dict[str, Any] = {
         "model": model,
-        "messages": [encoded for message in request.messages if (encoded := _message(message))],
+        "messages": [encoded for message in repaired(request.messages) if (encoded := _message(message))],
         "stream": True,
         "stream_options": {"include_usage": True},
     }

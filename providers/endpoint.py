@@ -1,0 +1,176 @@
+"""One provider's server over HTTP, whatever it speaks: its connections, one request within a time limit, and
+failures told as errors of ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Any
+
+import httpx
+
+from providers import failures
+from providers.answer import Answer, Assembling
+from providers.errors import NoToolSupport, ProviderError, ServerError, Stalled, UnknownParameter
+from providers.http import DROPPED, FOREIGN, make_client, timeouts, translate
+from providers.settings import ProviderSettings
+from providers.types import ProviderEvent
+from providers.wire import Quirks
+
+ERROR_BODY = 65_536
+LIST_BODY = 16 * 1024 * 1024
+LIST_WITHIN = 10.0
+
+_NEEDED = frozenset({"model", "messages", "stream"})
+"""Parameters without which there is no request."""
+
+
+class Endpoint:
+    """One address, one key, one connection pool, which is made on first use.
+
+    `auth` are the headers that show the key, OpenAI's if None. `transport` replaces the network, `clock` is
+    wall-clock time.
+    """
+
+    def __init__(
+        self,
+        settings: ProviderSettings,
+        transport: httpx.AsyncBaseTransport | None,
+        clock: Callable[[], float],
+        auth: Mapping[str, str] | None = None,
+    ) -> None:
+        self._timeouts = timeouts(settings)
+        self._settings = settings
+        self._auth = auth
+        self._transport = transport
+        self._clock = clock
+        self._pools: dict[bool, httpx.AsyncClient] = {}
+        self._kept_alive = False  # whether the pool may ever have held a connection
+        self._quirks: dict[str, Quirks] = {}
+
+    async def stream(
+        self, url: str, model: str, encode: Callable[[Quirks], Mapping[str, Any]], assembly: Assembling
+    ) -> AsyncGenerator[ProviderEvent, None]:
+        """One answer of `model` to what `encode` makes, put together by `assembly`: deltas, then its completion.
+
+        Heartbeats don't move the limits on the first and the next token. Raises `ProviderError`.
+        """
+        first_by = asyncio.get_running_loop().time() + self._timeouts.first_token
+        response = await self._ask(url, model, encode, first_by)
+        try:
+            answer = Answer(response, assembly, self._failure)
+            async for delta in answer.events(first_by, self._timeouts.between_tokens):
+                yield delta
+            self._kept_alive = True
+            deltas, completion = assembly.finish()
+            for delta in deltas:
+                yield delta
+            yield completion
+        finally:
+            await response.aclose()
+
+    async def json(self, url: str, body: Mapping[str, Any] | None = None) -> Any:
+        """What `url` answers, as JSON. Raises `ProviderError`."""
+        by = asyncio.get_running_loop().time() + LIST_WITHIN
+        response = await self._send(url, body, by)
+        if not response.is_success:
+            raise await self._refusal(response, by)
+        text = await self._body(response, by, LIST_BODY)
+        try:
+            return json.loads(text)
+        except ValueError:
+            raise self._failure(response, text) from None
+
+    async def aclose(self) -> None:
+        """Close all connections. May be called twice."""
+        pools, self._pools = self._pools, {}
+        for pool in pools.values():
+            await pool.aclose()
+
+    async def _ask(
+        self, url: str, model: str, encode: Callable[[Quirks], Mapping[str, Any]], by: float
+    ) -> httpx.Response:
+        """The accepted response to what `encode` makes, not read yet. What this model is known to refuse is not
+        sent to it again. Raises `ProviderError`.
+        """
+        while True:
+            quirks = self._quirks.get(model, frozenset())
+            body = encode(quirks)
+            response = await self._send(url, body, by)
+            if response.is_success:
+                return response
+            error = await self._refusal(response, by)
+            if (
+                not isinstance(error, UnknownParameter)
+                or error.parameter not in body.keys() - _NEEDED - quirks
+            ):
+                raise error
+            if error.parameter == "tools":
+                raise NoToolSupport(error.detail, status=error.status)
+            self._quirks[model] = quirks | {error.parameter}
+
+    async def _send(self, url: str, body: Mapping[str, Any] | None, by: float) -> httpx.Response:
+        """The response's head, within the time: of a POST, or of a GET without `body`. Raises `ProviderError`."""
+        content = None if body is None else json.dumps(body, ensure_ascii=False, default=str).encode()
+        try:
+            async with asyncio.timeout_at(by):
+                try:
+                    return await self._request(url, content)
+                except DROPPED:
+                    # llama.cpp's server closes a connection after a streamed answer, often only when the next
+                    # request is on its way; this one was never looked at.
+                    if not self._kept_alive:
+                        raise
+                    return await self._request(url, content, keep_alive=False)
+        except TimeoutError:
+            raise Stalled("no answer in time") from None
+        except FOREIGN as error:
+            raise translate(error) from error
+
+    def _failure(self, response: httpx.Response, body: object) -> ProviderError:
+        """What a body or an event means that is none of an answer."""
+        key = self._settings.api_key
+        secret = key.get_secret_value() if key else ""
+        return failures.classify(response.status_code, response.headers, body, self._clock(), secret)
+
+    async def _request(self, url: str, content: bytes | None, *, keep_alive: bool = True) -> httpx.Response:
+        client = self._pools.get(keep_alive)
+        if client is None:
+            client = self._pools[keep_alive] = make_client(
+                self._settings, self._transport, keep_alive=keep_alive, auth=self._auth
+            )
+        if content is None:
+            return await client.send(client.build_request("GET", url), stream=True)
+        headers = {"Content-Type": "application/json"}
+        return await client.send(
+            client.build_request("POST", url, content=content, headers=headers), stream=True
+        )
+
+    async def _refusal(self, response: httpx.Response, by: float) -> ProviderError:
+        """The error that a response with an error's status means."""
+        body = await self._body(response, by, ERROR_BODY)
+        if response.is_redirect:
+            return ServerError("not an API: it redirects to another page", status=response.status_code)
+        return self._failure(response, body)
+
+    async def _body(self, response: httpx.Response, by: float, limit: int) -> bytes:
+        """A body as far as `limit` bytes; the response is closed."""
+        parts: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout_at(by):
+                async for chunk in response.aiter_bytes():
+                    parts.append(chunk)
+                    size += len(chunk)
+                    if size >= limit:
+                        break
+            self._kept_alive = True
+        except TimeoutError:
+            raise Stalled("stopped in the middle of its answer") from None
+        except FOREIGN as error:
+            raise translate(error, streaming=True) from error
+        finally:
+            await response.aclose()
+        return b"".join(parts)[:limit]
