@@ -1,4 +1,4 @@
-"""A stand-in for every server that speaks OpenAI's chat completions, well or badly.
+"""A stand-in for every server that speaks OpenAI's chat completions or Anthropic's messages, well or badly.
 
 As a process of its own: `python -m tests.fakes.llm --help`.
 """

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tests.fakes.llm import wire
+from tests.fakes.llm import messages, wire
 from tests.fakes.llm.http11 import head
 from tests.fakes.llm.peers import closes_after_stream
 from tests.fakes.llm.replies import Framing, Raw, Reply
@@ -83,7 +83,8 @@ def _raw(reply: Reply, raw: Raw) -> Iterator[Step]:
 def _json(reply: Reply, asked: wire.Asked) -> Iterator[Step]:
     fault = reply.fault
     error = fault is not None and fault.kind == "error"
-    text = wire.dumps(fault.body if fault is not None and error else wire.completion(reply, asked))
+    whole = messages.completion if asked.messages else wire.completion
+    text = wire.dumps(fault.body if fault is not None and error else whole(reply, asked))
     if not reply.pace.heartbeats and not reply.framing.cut and (fault is None or error):
         yield Midway()
         yield from _raw(reply, Raw(200, text))
@@ -109,30 +110,49 @@ def _sse(reply: Reply, asked: wire.Asked) -> Iterator[Step]:
     for _ in range(reply.pace.heartbeats):
         yield Pause(reply.pace.every)
         yield from body.encode(reply.pace.heartbeat + reply.framing.newline * 2)
-    parts = wire.deltas(reply, asked)
+    opening, parts, closing = _spoken(reply, asked)
     stops_at = len(parts) + 1 if reply.fault is None else min(reply.fault.after or 0, len(parts))
     for place in range(len(parts) + 1):
         if place == stops_at:
             yield from _break_off(reply, body)
             return
-        yield from _on_the_way(reply, asked, body, place)
+        if place == 0:
+            yield from body.encode(opening)
+        yield from _on_the_way(reply, body, place)
         if place == len(parts) // 2:
             yield Midway()
         if place < len(parts):
             if reply.pace.delay:
                 yield Pause(reply.pace.delay)
-            yield from body.encode(_event(reply.framing, wire.chunk(reply, asked, parts[place])))
-    for closing in wire.closing(reply, asked):
-        yield from body.encode(_event(reply.framing, closing))
-    if reply.framing.done:
+            yield from body.encode(parts[place])
+    for event in closing:
+        yield from body.encode(event)
+    if reply.framing.done and not asked.messages:
         yield from body.encode(_line(reply.framing, "[DONE]") + reply.framing.newline)
     yield from body.end()
 
 
-def _on_the_way(reply: Reply, asked: wire.Asked, body: _Body, place: int) -> Iterator[Step]:
+def _spoken(reply: Reply, asked: wire.Asked) -> tuple[str, list[str], list[str]]:
+    """A stream's events as text: the opening, what each delta brings, and the closing ones."""
+    framing = reply.framing
+    if not asked.messages:
+        chunks = (wire.chunk(reply, asked, delta) for delta in wire.deltas(reply, asked))
+        closing = [_event(framing, event) for event in wire.closing(reply, asked)]
+        return (
+            _event(framing, wire.opening(reply, asked)),
+            [_event(framing, each) for each in chunks],
+            closing,
+        )
+    parts = messages.parts(reply, asked) if reply.choices else ()
+    return (
+        _named(framing, messages.opening(reply, asked)),
+        ["".join(_named(framing, event) for event in part) for part in parts],
+        [_named(framing, event) for event in messages.closing(reply, asked)],
+    )
+
+
+def _on_the_way(reply: Reply, body: _Body, place: int) -> Iterator[Step]:
     """What else happens before the delta number `place`."""
-    if place == 0:
-        yield from body.encode(_event(reply.framing, wire.opening(reply, asked)))
     if place == reply.pace.hold_at and reply.pace.hold:
         yield Hold(reply.pace.hold)
     if place == reply.framing.malformed_at:
@@ -161,6 +181,10 @@ def _event(framing: Framing, value: object) -> str:
     first, comma, rest = text.partition('",')
     spread = [first + comma, rest] if rest else [text]
     return "".join(_line(framing, each) for each in spread) + framing.newline
+
+
+def _named(framing: Framing, event: messages.Event) -> str:
+    return f"event: {event['type']}{framing.newline}{_event(framing, event)}"
 
 
 def _line(framing: Framing, text: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Literal, Self
 
 import pydantic.dataclasses
 
-from tests.fakes.llm import checks, peers, plan, wire
+from tests.fakes.llm import checks, messages, peers, plan, wire
 from tests.fakes.llm.http11 import Connection, Request, Server, whole
 from tests.fakes.llm.peers import Answer, Setup
 from tests.fakes.llm.replies import STRICT, Reply, Script, echo, last_text
@@ -76,7 +76,7 @@ class _Hooks:
 
 
 class LLMFake:
-    """An OpenAI-compatible server on loopback that says what it is told to.
+    """An OpenAI-compatible server on loopback that says what it is told to; at `/messages` in Anthropic's way.
 
     `async with LLMFake(Reply("Hello")) as llm:` listens at `llm.base_url`. Replies are used up in order; then
     `default` answers, an echo unless it is set. More can be pushed at any time, for certain requests only.
@@ -196,7 +196,8 @@ class LLMFake:
         if special is not None:
             await self._send(connection, special)
             return
-        chat = request.method == "POST" and request.path == f"{self.setup.prefix}/chat/completions"
+        paths = (f"{self.setup.prefix}/chat/completions", self._messages_path)
+        chat = request.method == "POST" and request.path in paths
         recorded = self._record(request, chat=chat)
         try:
             refused = self._refusal(request, recorded, chat=chat)
@@ -228,21 +229,39 @@ class LLMFake:
     def _refusal(self, request: Request, recorded: Recorded, *, chat: bool) -> Answer | None:
         if time.monotonic() < self._ready_at:
             return peers.loading()
+        refused = messages.refused if request.path == self._messages_path else lambda answer: answer
         if self.setup.key and not peers.is_public(self.setup, request.path):
             given = bearer(request.headers)
             if given != self.setup.key:
-                return peers.denied(self.setup, given)
+                return refused(peers.denied(self.setup, given))
         if not chat or self.setup.kind == "website":
             return peers.answer(self.setup, request)
-        return checks.refusal(self.setup, recorded.body)
+        fault = self._fault(recorded.body, request.path)
+        return refused(fault) if fault else None
+
+    def _fault(self, body: Any, path: str) -> Answer | None:
+        if path != self._messages_path or not isinstance(body, dict):
+            return checks.refusal(self.setup, body)
+        fault = next(messages.faults(body), None) if self.setup.strict else None
+        return (
+            peers.bad_request(self.setup, fault)
+            if fault
+            else checks.refusal(self.setup, messages.as_chat(body))
+        )
+
+    @property
+    def _messages_path(self) -> str:
+        return f"{self.setup.prefix}/messages"
 
     async def _chat(self, recorded: Recorded, connection: Connection) -> None:
         self.concurrent += 1
         self.max_concurrent = max(self.max_concurrent, self.concurrent)
         try:
             self._hooks.fire("before_reply", recorded.number)
-            asked = wire.Asked(recorded.body, self.setup.kind, recorded.number, int(recorded.at))
-            reply = plan.with_headers(self._next(recorded.body), peers.server_headers(self.setup.kind))
+            spoken = recorded.path == self._messages_path
+            asked = wire.Asked(recorded.body, self.setup.kind, recorded.number, int(recorded.at), spoken)
+            body = messages.as_chat(recorded.body) if spoken else recorded.body
+            reply = plan.with_headers(self._next(body), peers.server_headers(self.setup.kind))
             for step in plan.plan(reply, asked):
                 if isinstance(step, bytes):
                     await connection.write(step)

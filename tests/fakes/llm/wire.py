@@ -21,6 +21,8 @@ class Asked:
     kind: Kind
     number: int
     created: int
+    messages: bool = False
+    """In Anthropic's Messages API instead of chat completions."""
 
     @property
     def stream(self) -> bool:
