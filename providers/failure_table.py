@@ -48,6 +48,7 @@ BY_CODE: tuple[tuple[Class, frozenset[str]], ...] = (
                 "exceed_context_size_error",
                 "model_context_window_exceeded",
                 "token_limit_exceeded",
+                "request_too_large",
                 "1210",
                 "1261",
             }
@@ -156,7 +157,7 @@ BY_WORDS: tuple[tuple[Class, frozenset[int], tuple[str, ...]], ...] = (
     (UnknownModel, frozenset({429}), ("limit: 0",)),
     (
         OutOfMoney,
-        frozenset({400, 402, 403, 429}),
+        frozenset({200, 400, 402, 403, 429}),
         (
             "credit balance is too low",
             "insufficient credits",

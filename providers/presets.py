@@ -48,7 +48,6 @@ def _model(id_: str, window: int | None, tier: Tier = "capable") -> ModelInfo:
 _ALL = (
     Preset(
         "anthropic",
-        # Their OpenAI-compatible endpoint, until the adapter of their own protocol exists.
         "https://api.anthropic.com/v1",
         ("ANTHROPIC_API_KEY",),
         (
@@ -58,6 +57,7 @@ _ALL = (
         ),
         strong="claude-opus-5-5",
         cheap="claude-haiku-5-5",
+        kind="anthropic",
     ),
     Preset(
         "openai",

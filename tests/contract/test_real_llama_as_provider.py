@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from providers import errors
+from providers.anthropic import AnthropicProvider
 from providers.client import ModelClient
 from providers.discovery import probe_local
 from providers.errors import NoModel
@@ -114,6 +115,39 @@ async def test_calls_that_the_token_limit_cut_are_never_returned(server: LlamaSe
 
     assert dropped > 0
     assert made > 0
+
+
+async def test_anthropics_protocol_is_spoken_with_tools_too(server: LlamaServer) -> None:
+    settings = ProviderSettings(kind="anthropic", api_base=server.base_url)
+    client = ModelClient(Catalog.of({"claude": settings}, roles={"reasoning": "claude"}))
+    events = [event async for event in client.stream("reasoning", ask("Say hello."))]
+    reply = events[-1]
+    assert isinstance(reply, ChatReply)
+    assert reply.message.content
+    assert "".join(e.text for e in events if isinstance(e, TextDelta)).strip() == reply.message.content
+    assert reply.usage.prompt_tokens > 5
+    assert reply.usage.completion_tokens > 0
+
+    question = ask("What time is it now?", CLOCK)
+    called = (await client.chat("reasoning", question)).message
+    [call] = called.tool_calls
+    assert call.name == "clock"
+    history = (*question.messages, called, Message("tool", "It is 09:30.", tool_call_id=call.id))
+    reply = await client.chat("reasoning", ChatRequest(history, (CLOCK,), 40, 0.0, 120))
+    assert reply.message.content
+    assert len(reply.path) == 1
+    await client.aclose()
+
+
+async def test_too_long_a_conversation_is_refused_in_anthropics_protocol_too(server: LlamaServer) -> None:
+    provider = AnthropicProvider("llama", ProviderSettings(api_base=server.base_url))
+    with pytest.raises(errors.TooLong) as failed:
+        async for _ in provider.stream("", ask("word " * 6000)):
+            pass
+    await provider.aclose()
+
+    assert isinstance(failed.value, errors.TooLong)
+    assert failed.value.window == 4096
 
 
 async def test_leaving_frees_its_slot(client: ModelClient, server: LlamaServer) -> None:
