@@ -13,7 +13,7 @@ import logging
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from bot.agent.agent import Agent
 from bot.config import Config, Loaded
 from bot.core import CoreBuilder
 from bot.discovery import Discovery, Look, look_around
+from bot.errors import StorageError
 from bot.gateway.bus import Bus
 from bot.gateway.commands import MENU, Commands
 from bot.gateway.gate import Gate
@@ -122,6 +123,8 @@ class App:
         gently = self._supervisor.spawn("drain", self._drained(drain))
         cut = self._supervisor.spawn("cut", self._until_cut())
         await asyncio.wait([gently, cut], return_when=asyncio.FIRST_COMPLETED)
+        with suppress(StorageError):
+            await self._database.write(inbox.spare)
 
     async def welcome(self, pairing: Pairing) -> None:
         """Tell somebody who was let in; only where that channel runs."""

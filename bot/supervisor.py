@@ -38,10 +38,11 @@ class Supervisor:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # Again for those that a task started while it was cancelled.
+        while tasks := list(self._tasks):
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def keep(self, name: str, run: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         """Run `run()` for ever, restarting it with back-off whenever it fails or ends."""
@@ -72,8 +73,17 @@ class Supervisor:
             try:
                 await run()
                 log.error("%s ended, which it never should; starting it again", name)
+            except asyncio.CancelledError:
+                if _asked_to_end():
+                    raise
+                log.exception("%s was cancelled from inside; starting it again", name)
             except Exception:
                 log.exception("%s failed; starting it again", name)
             if time.monotonic() - began > _HEALTHY_SECONDS:
                 delays = backoff()
             await asyncio.sleep(next(delays))
+
+
+def _asked_to_end() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import bindparam, func
+from sqlalchemy import bindparam, func, update
 from sqlmodel import Session, col, select
 
 from bot.storage import sessions, values
@@ -75,6 +75,15 @@ def recover(s: Session, channels: Sequence[str]) -> OpenWork:
     turns = s.exec(select(Turn).where(Turn.state == TurnState.RUNNING).order_by(col(Turn.id))).all()
     held = {row.turn for row in rows}
     return OpenWork(turns=[turn for turn in turns if turn.id in held], rows=list(rows))
+
+
+def spare(s: Session) -> None:
+    """Take back what the next start will count against each message: this stop was asked for."""
+    s.execute(
+        update(Inbox)
+        .where(col(Inbox.state) == InboxState.QUEUED, col(Inbox.attempts) > 0)
+        .values(attempts=Inbox.attempts - 1)
+    )
 
 
 def waiting(s: Session) -> int:

@@ -103,8 +103,7 @@ def history(s: Db, session: str, after: int, limit: int) -> list[Said]:
     kept = [Said(*row) for row in reversed(found)]
     if len(kept) == limit:
         # The oldest turn may be cut in two by the limit: leave it out rather than orphan a tool's result.
-        whole = [said for said in kept if said.turn != kept[0].turn]
-        return whole or kept
+        return [said for said in kept if said.turn != kept[0].turn]
     return kept
 
 
