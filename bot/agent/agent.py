@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from bot.agent.outcomes import Answered, Failed, NoModelLeft, Outcome, OutOfTime, Stopped, say
+from bot.agent.outcomes import Answered, Failed, NoModelLeft, Outcome, OutOfTime, Stopped, say, words
 from bot.agent.preview import Preview
 from bot.agent.record import INTERRUPTED, Record, Result
 from bot.agent.turn import Turn
@@ -84,8 +84,10 @@ class Agent:
         now = self.core.clock()
         text = say(outcome, now)
         notice, shown = self._notice(record, turn, outcome, now)
-        if not isinstance(outcome, NoModelLeft | Failed):
-            record.add(Message("assistant", text))
+        if heard := words(outcome):
+            record.add(Message("assistant", heard))
+        if notice not in ("", STARTER_NOTE) or isinstance(outcome, NoModelLeft):
+            log.warning("%s: %s", record.session.key, (notice or text).replace("\n", " "))
         rows = self._rows(record, text, notice, preview)
         await self._commit(record, rows, Result(type(outcome).__name__, turn.route, turn.paths, shown))
 

@@ -78,6 +78,15 @@ def say(outcome: Outcome, now: float) -> str:
             return "Something in me failed while I worked on this; my log says what. Please try once more."
 
 
+def words(outcome: Outcome) -> str:
+    """What of a turn's end stands in the conversation as the assistant's own words; no message of ours about it."""
+    match outcome:
+        case Answered(text) | Told(text) | OutOfTime(_, text) | Stopped(text):
+            return text.strip()
+        case _:
+            return ""
+
+
 def _no_model(path: tuple[Attempt, ...], retry_at: float | None, now: float) -> str:
     last: dict[Route, Attempt] = {}
     for attempt in path:

@@ -17,7 +17,7 @@ from providers.types import Attempt, Message, ToolCall
 
 _HISTORY_ROWS = 400
 """Most rows of earlier turns that are read: bounds a turn's cost however long the conversation is."""
-INTERRUPTED = "Interrupted by a restart; the outcome is unknown. Check before you do it again."
+INTERRUPTED = "Interrupted; the outcome is unknown. Check before you do it again."
 
 _Transaction = Callable[[Transaction], Turn]
 

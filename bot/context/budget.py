@@ -18,7 +18,11 @@ def fit(
     *,
     budget: int,
 ) -> tuple[Message, ...]:
-    """System prompt, as many of the newest turns as `budget` tokens allow, and all of the current one."""
+    """System prompt, as many of the newest turns as `budget` tokens allow, and all of the current one.
+
+    What a person wrote in a row is one message: a question that got no answer goes along with the next, and some
+    models' templates refuse two messages of a kind.
+    """
     used = estimate_tokens([system, *said])
     kept: list[Message] = []
     for turn in reversed(history):
@@ -26,7 +30,17 @@ def fit(
         if used > budget:
             break
         kept[:0] = turn
-    return (system, *kept, *said)
+    return (system, *_joined([*kept, *said]))
+
+
+def _joined(messages: Sequence[Message]) -> list[Message]:
+    joined: list[Message] = []
+    for message in messages:
+        if joined and message.role == joined[-1].role == "user":
+            joined[-1] = Message("user", f"{joined[-1].content}\n\n{message.content}")
+        else:
+            joined.append(message)
+    return joined
 
 
 def prompt_budget(window: int | None, max_tokens: int, tools: Sequence[ToolDef]) -> int:

@@ -39,7 +39,13 @@ class Gate:
             if person is not None and inbound.addressed:
                 entries.append(await self._entry(inbound, person))
             elif inbound.addressed and inbound.private:
-                self._outbox.put(await self._people.offer_code(inbound))
+                replies = await self._people.offer_code(inbound)
+                self._outbox.put(replies)
+                if replies:
+                    log.info(
+                        "a stranger on %s was shown a pairing code: nanobot pair list",
+                        inbound.address.channel,
+                    )
         if not entries:
             return
         stored = await self._database.write(partial(rows.store, entries=entries))

@@ -156,7 +156,9 @@ async def test_a_chosen_model_is_never_replaced_silently(tmp_path: Path) -> None
             )
             assert len(one.requests) == 0
             await chat.ask("/model auto")
-            assert (await chat.ask("hello")).answer == "You said: hello"
+            assert (await chat.ask("now")).answer == "You said: hello\n\nnow", (
+                "the unanswered question goes along"
+            )
             assert "unknown model" in (await chat.ask("/model nonsense")).replies[0]
 
 

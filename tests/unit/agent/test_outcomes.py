@@ -1,0 +1,48 @@
+"""What a user reads at a turn's end, and what of it a model later takes for its own words."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.agent.outcomes import (
+    Answered,
+    Failed,
+    NoModelLeft,
+    Outcome,
+    OutOfSteps,
+    OutOfTime,
+    Stopped,
+    Told,
+    say,
+    words,
+)
+from providers.types import Attempt, Route
+
+NOW = 1_800_000_000.0
+A, B = Route("a", "big"), Route("b", "small")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "own"),
+    [
+        (Answered("Hi", cut=True), "Hi"),
+        (Told("Put the key there"), "Put the key there"),
+        (Stopped("Once upon"), "Once upon"),
+        (Stopped(), ""),
+        (OutOfTime(60, "Once"), "Once"),
+        (OutOfSteps(30), ""),
+        (Failed(), ""),
+        (NoModelLeft((), None), ""),
+    ],
+)
+def test_only_what_was_said_stands_in_the_conversation(outcome: Outcome, own: str) -> None:
+    assert words(outcome) == own
+    assert own in say(outcome, NOW)
+    assert say(outcome, NOW).strip()
+
+
+def test_what_waits_for_a_person_is_not_promised_to_come_back_by_itself() -> None:
+    denied = Attempt(A, "Denied", needs_owner=True, until=NOW + 600)
+    limited = Attempt(B, "RateLimited", until=NOW + 600)
+    assert "may be back" not in say(NoModelLeft((denied,), NOW + 600), NOW)
+    assert "may be back at" in say(NoModelLeft((denied, limited), NOW + 600), NOW)
