@@ -86,12 +86,10 @@ class Commands:
 
 def parse(text: str) -> tuple[str, str]:
     """(command, argument), the command in lower case without its slash and the bot's name; ("", "") if it is none."""
-    if not text.startswith("/"):
-        return "", ""
-    word, _, argument = text[1:].partition(" ")
-    name = word.partition("@")[0].strip().lower()
+    word, argument = (*text.split(maxsplit=1), "", "")[:2]
+    name = word[1:].partition("@")[0].lower()
     # "/etc/hosts" or "/ " is talk, not a command.
-    return (name, argument.strip()) if name.isalnum() else ("", "")
+    return (name, argument.strip()) if word.startswith("/") and name.isalnum() else ("", "")
 
 
 def help_text() -> str:
