@@ -26,8 +26,7 @@ def decide(paths: Sequence[Sequence[Attempt]], shown: Shown, now: float) -> tupl
     wanted = paths[-1][0].route
     kept = {key: value for key, value in shown.items() if key != "route"}
     if answered == wanted:
-        back = shown.get("route") == str(wanted)
-        return (f"✅ {wanted} is back." if back else ""), kept
+        return (f"✅ {wanted} is back.", kept) if shown.get("route") == str(wanted) else ("", shown)
     if shown.get("route") == str(wanted):
         return "", shown
     failed = _failures(paths, answered)

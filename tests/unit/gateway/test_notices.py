@@ -68,6 +68,13 @@ def test_other_things_shown_are_kept() -> None:
     assert notices.decide([(answered(A),)], shown, NOW)[1] == {"tiny": True}
 
 
+def test_an_answer_of_a_model_chosen_meanwhile_is_no_return_of_the_one_that_failed() -> None:
+    _, shown = notices.decide([(failed(A), answered(B))], {}, NOW)
+    line, shown = notices.decide([(answered(B),)], shown, NOW)
+    assert (line, shown) == ("", {"route": "a/big"})
+    assert notices.decide([(answered(A),)], shown, NOW) == ("✅ a/big is back.", {})
+
+
 @given(st.lists(st.booleans(), max_size=40))
 def test_lines_alternate_whatever_happens(works: list[bool]) -> None:
     shown: notices.Shown = {}
