@@ -44,6 +44,7 @@ from channels.base import Channel, ChannelSpec
 from channels.terminal import TerminalChannel
 from channels.types import Address
 from providers.client import ModelClient
+from providers.discovery import keys_in_environment
 
 log = logging.getLogger(__name__)
 
@@ -235,11 +236,16 @@ def _owner(config: Config) -> Person:
     return Person(name, Role.OWNER)
 
 
-def secrets(settings: BaseModel) -> Iterator[str]:
-    """Every secret in a tree of settings, for the log to leave out."""
+def secrets(config: Config, env: Mapping[str, str]) -> Iterator[str]:
+    """Every secret that may be used, from the configuration or the environment, for the log to leave out."""
+    for settings in (config, *(found.settings for found in keys_in_environment(env))):
+        yield from _secrets(settings)
+
+
+def _secrets(settings: BaseModel) -> Iterator[str]:
     for _, value in settings:
         for one in value.values() if isinstance(value, Mapping) else [value]:
             if isinstance(one, SecretStr):
                 yield one.get_secret_value()
             elif isinstance(one, BaseModel):
-                yield from secrets(one)
+                yield from _secrets(one)

@@ -18,7 +18,8 @@ log = logging.getLogger("nanobot")
 async def run(options: Options) -> None:
     """Serve until SIGTERM or Ctrl-C. Waits while another process has the data folder. Raises BotError."""
     loaded = await ready(options) or options.load()
-    logs.configure(app.secrets(loaded.config), verbose=options.verbose, journal=_journal(options.env, 2))
+    secrets = app.secrets(loaded.config, options.env)
+    logs.configure(secrets, verbose=options.verbose, journal=_journal(options.env, 2))
     for line in loaded.notices:
         log.warning("%s", line)
     start = app.Start(loaded, options.data_folder, options.env)

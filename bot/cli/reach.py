@@ -71,7 +71,7 @@ async def _opened(options: Options, loaded: Loaded, *, drawing: bool) -> AsyncIt
     async with AsyncExitStack() as stack:
         seen = options.verbose and not drawing
         log = sys.stderr if seen else stack.enter_context(_log_file(data))
-        secrets = app.secrets(loaded.config)
+        secrets = app.secrets(loaded.config, options.env)
         logs.configure(secrets, verbose=options.verbose, journal=False, stream=log)
         start = app.Start(loaded, data, options.env, _give_way, serve_channels=False)
         yield await stack.enter_async_context(app.opened(start))

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from bot import app
+from bot.config import Config
 from bot.ops import logs
 
 SECRET = "sk-very-secret"
@@ -51,3 +53,13 @@ def test_libraries_that_log_each_request_are_quiet() -> None:
     logging.getLogger("bot.x").debug("detail")
     assert "TOKEN" not in stream.getvalue()
     assert "detail" in stream.getvalue()
+
+
+def test_what_to_leave_out_is_known_from_the_configuration_and_the_environment() -> None:
+    config = Config.model_validate(
+        {"providers": {"p": {"api_base": "http://x/v1", "api_key": "from-the-file"}}}
+    )
+    assert set(app.secrets(config, {"OPENAI_API_KEY": "from-outside", "HOME": "/home/ann"})) == {
+        "from-the-file",
+        "from-outside",
+    }
