@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -101,6 +101,19 @@ async def talking(
         assert isinstance(terminal, TerminalChannel)
         async with terminal.listen() as listener:
             yield Conversation(opened, listener)
+
+
+class _Cut(Exception):
+    pass
+
+
+@asynccontextmanager
+async def cut_off(folder: Path, config: str) -> AsyncIterator[Conversation]:
+    """As `talking`, and ended without any stop, much like a process that is killed."""
+    with suppress(_Cut):
+        async with talking(folder, config) as chat:
+            yield chat
+            raise _Cut
 
 
 def always(reply: Script, *first: Script) -> LLMFake:

@@ -5,27 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.llm import LLMFake, Pace, Reply
-from tests.journey.conversation import Conversation, provider, running, talking
-
-
-class _Cut(Exception):
-    pass
-
-
-@asynccontextmanager
-async def cut_off(folder: Path, config: str) -> AsyncIterator[Conversation]:
-    """As `talking`, and ended without any stop, much like a process that is killed."""
-    with suppress(_Cut):
-        async with talking(folder, config) as chat:
-            yield chat
-            raise _Cut
+from tests.journey.conversation import cut_off, provider, running, talking
 
 
 async def test_a_term_signal_lets_the_answer_end_and_go_out(tmp_path: Path) -> None:
