@@ -101,7 +101,7 @@ class Toolbox:
         except OSError as error:
             return ToolResult(f"{call.name} failed: {error.strerror or error}", ok=False)
         except Exception:
-            # One of the three places that catch everything: a tool's bug must not cost the user the answer.
+            # Catches everything: a tool's bug must not cost the user the answer.
             log.exception("tool %s failed", call.name)
             return ToolResult(f"{call.name} failed because of a fault in the tool itself.", ok=False)
         return ToolResult(text)

@@ -76,7 +76,7 @@ class Agent:
         except TimeoutError:
             return Stopped(turn.begun) if lane.stopped else OutOfTime(deadline, turn.begun)
         except Exception:
-            # One of the three places that catch everything: a message is answered even by a fault of ours.
+            # Catches everything: a message is answered even by a fault of ours.
             log.exception("a turn of %s failed", record.session.key)
             return Failed()
 

@@ -147,8 +147,14 @@ class Bus:
                     if self._closing:
                         return
                     lane.begin()
+                    first = lane.queue[0]
                     try:
                         await self._run_turn(lane)
+                    except Exception:
+                        # Its own messages stay in the inbox for the next start; what waits behind them goes on.
+                        log.exception("a turn of %s could not be ended", lane.session)
+                        if lane.queue and lane.queue[0] is first:
+                            return
                     finally:
                         lane.running = False
         finally:

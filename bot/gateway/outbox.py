@@ -167,7 +167,7 @@ class Outbox:
             log.warning("outbox %s to %s was refused: %s", row.id, row.session, error.detail)
             return Settled(row.id, OutboxState.REFUSED, error=error.detail, doubtful=row.doubtful)
         except Exception:
-            # One of the three places that catch everything: a channel's bug must not silence a chat.
+            # Catches everything: a channel's bug must not silence a chat.
             log.exception("the channel %s failed to send outbox %s", row.channel, row.id)
             row.doubtful += 1
             return self._again(row, "a fault in the channel; the log says more", next(lane.waits))
