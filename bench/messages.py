@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from itertools import count
 
@@ -11,6 +12,8 @@ from bench.subject import PEOPLE, Subject
 _ANSWER_SECONDS = 30.0
 _A_CHAT = 10
 """Messages in a row in one chat."""
+_PAUSE = 0.02
+"""Seconds before each of them: one person's message finds a bot that has put away the one before."""
 _WORDS = "could you tell me in a few words what the weather in the mountains will be like?"
 
 
@@ -53,7 +56,7 @@ async def start(subject: Subject) -> Start:
 
 
 async def series(subject: Subject, messages: int, chats: count[int]) -> Series:
-    """So many messages, each after the answer to the one before; a new chat of `chats` for every ten."""
+    """So many messages, each some time after the answer to the one before; a new chat of `chats` for every ten."""
     before = processes.processor_seconds(subject.session)
     latencies: list[float] = []
     for first in range(0, messages, _A_CHAT):
@@ -89,6 +92,7 @@ async def _conversation(subject: Subject, chat: int, messages: int) -> list[floa
     tg = subject.telegram
     await tg.ask("forget")
     for number in range(messages):
+        await asyncio.sleep(_PAUSE)
         text = f"Message {number}: {_WORDS}"
         said = await tg.user_says(chat, text)
         await tg.wait_for_text(chat, text, seconds=_ANSWER_SECONDS, after=said["message_id"])
