@@ -81,12 +81,10 @@ def start(
 @cli.command(epilog="Example: `nanobot -v run`")
 def run(context: typer.Context) -> None:
     """Run the daemon: every configured channel, until SIGTERM or Ctrl-C (twice: at once)."""
-    # What is imported stays. Searching it for garbage while it grows would take a tenth of the start.
+    # What a start makes stays: to search it for garbage while it grows would take a tenth of the time until ready.
     gc.disable()
     from bot.cli import daemon  # noqa: PLC0415 -- the whole program
 
-    gc.freeze()
-    gc.enable()
     asyncio.run(daemon.run(context.obj))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -24,6 +25,8 @@ async def run(options: Options) -> None:
         log.warning("%s", line)
     start = app.Start(loaded, options.data_folder, options.env)
     async with app.opened(start) as bot:
+        gc.freeze()
+        gc.enable()  # off since the start of the command
         log.info("ready; models: %s", bot.discovery.choice)
         log.info("talk to it with `nanobot chat`; `nanobot status` says how it is")
         await bot.run_until_stopped()
