@@ -27,6 +27,7 @@ _QUICK = Plan(
     bursts=1,
     burst_messages=20,
     burst_chats=5,
+    chat_messages=20,
     call_rounds=2,
     calls=10,
     settle=0.2,
@@ -75,7 +76,7 @@ def _facts(results: Results, seconds: float) -> dict[str, Any]:
         "answers_in_a_burst": [
             median(b.answers for b in seen.bursts) for seen in (results.floor, results.daemon)
         ],
-        "extra_calls_while_resting": results.overhead.extra_calls,
+        "extra_calls_while_resting": results.overhead.extra_calls + results.streaming.extra_calls,
         "seconds": seconds,
     }
 

@@ -16,7 +16,7 @@ from providers.registry import Catalog
 from providers.settings import ProviderSettings
 from providers.types import ChatReply, ChatRequest, Message
 from providers.wire import encode
-from tests.fakes.llm import Reply
+from tests.fakes.llm import Pace, Reply
 from tests.fakes.llm.control import LLMControl
 
 MODEL = "fake-1"
@@ -27,6 +27,7 @@ _REQUEST = ChatRequest(
     max_tokens=200,
 )
 _DENIED = Reply.error(401, {"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}})
+_WORDS = 200
 _WARM_UP = 10
 
 
@@ -43,8 +44,12 @@ class Overhead:
     extra_calls: int
 
 
-async def overhead(llm: LLMControl, rounds: int, calls: int) -> Overhead:
-    """Three kinds of calls by turns: httpx alone, the client, and the client with its first candidate resting."""
+async def overhead(llm: LLMControl, rounds: int, calls: int, pieces: int) -> Overhead:
+    """Three kinds of calls by turns: httpx alone, the client, and the client with its first candidate resting.
+
+    The answer is streamed in so many pieces, without a pause between them.
+    """
+    await llm.set_default(Reply("word " * _WORDS, pace=Pace(chunks=pieces)))
     async with (
         httpx.AsyncClient(trust_env=False, timeout=60.0) as http,
         _client(llm) as plain,

@@ -65,6 +65,11 @@ async def series(subject: Subject, messages: int, chats: count[int]) -> Series:
     return Series(latencies, 1000 * spent / messages)
 
 
+async def long_chat(subject: Subject, messages: int, last: int) -> list[float]:
+    """The milliseconds that the last so many messages of one chat took to be answered."""
+    return (await _conversation(subject, PEOPLE[-1], messages))[-last:]
+
+
 async def burst(subject: Subject, messages: int, chats: int) -> Burst:
     """All at once, dealt out to so many chats; over when every one of them stands in an answer."""
     tg = subject.telegram

@@ -48,15 +48,18 @@ def rows(plan: Plan, results: Results) -> Iterator[Row]:
     burst = f"{plan.burst_messages} messages from {plan.burst_chats} chats"
     yield row("one message, end to end", "ms", lambda seen: [median(s.latencies) for s in seen.series], 2)
     yield row("processor time a message", "ms", lambda seen: [s.processor for s in seen.series], 2.5)
+    yield row(f"the last of {plan.chat_messages} in one chat", "ms", lambda seen: seen.long_chat)
     yield row("ready", "s", lambda seen: [s.ready for s in seen.starts], 2)
     yield row("a waiting message answered", "s", lambda seen: [s.answered for s in seen.starts])
     yield row("memory, idle", "MB", lambda seen: [seen.memory[0].resident], 1.8)
     yield row(f"memory, after {done}", "MB", lambda seen: [seen.memory[1].resident], 1.8)
     yield row("its share of memory (PSS), then", "MB", lambda seen: [seen.memory[1].proportional])
     yield row(burst, "s", lambda seen: [b.seconds for b in seen.bursts], 2)
-    calls = results.overhead
+    calls, streaming = results.overhead, results.streaming
     yield Row("model call over bare httpx", "ms", calls.bare, calls.client, 1, over=True)
     yield Row("the same, first candidate resting", "ms", calls.bare, calls.resting, 1, over=True)
+    pieces = f"an answer in {plan.many_pieces} pieces"
+    yield Row(pieces, "ms", streaming.bare, streaming.client, over=True)
 
 
 def table(measures: Sequence[Row]) -> str:

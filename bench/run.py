@@ -16,6 +16,7 @@ from bench.processes import Memory
 from bench.subject import Subject, subjects
 from tests.fakes.llm.process import llm_process
 
+_LAST = 20
 _WARM_UP = 10
 """Messages before the first round: what is imported or connected late is so by then."""
 
@@ -30,8 +31,11 @@ class Plan:
     bursts: int = 7
     burst_messages: int = 200
     burst_chats: int = 50
+    chat_messages: int = 250
     call_rounds: int = 10
     calls: int = 30
+    pieces: int = 4
+    many_pieces: int = 200
     settle: float = 2.0
     """Seconds of rest before memory is read."""
 
@@ -46,6 +50,8 @@ class Seen:
     bursts: list[Burst] = field(default_factory=list)
     memory: list[Memory] = field(default_factory=list)
     """Two entries: idle, and after all series."""
+    long_chat: list[float] = field(default_factory=list)
+    """Milliseconds of single messages, those at the end of a long chat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,8 @@ class Results:
     floor: Seen
     daemon: Seen
     overhead: Overhead
+    streaming: Overhead
+    """The same with an answer of many pieces."""
     commit: float
 
 
@@ -64,8 +72,11 @@ async def measure(plan: Plan, folder: Path) -> Results:
         both = (Seen(floor), Seen(daemon))
         await _starts(plan, both)
         await _messages(plan, both)
-        calls = await overhead(llm, plan.call_rounds, plan.calls)
-    return Results(*both, calls, commit_milliseconds(folder))
+        few, many = [
+            await overhead(llm, plan.call_rounds, plan.calls, pieces)
+            for pieces in (plan.pieces, plan.many_pieces)
+        ]
+    return Results(*both, few, many, commit_milliseconds(folder))
 
 
 async def _starts(plan: Plan, both: Sequence[Seen]) -> None:
@@ -88,6 +99,7 @@ async def _messages(plan: Plan, both: Sequence[Seen]) -> None:
     for seen in _by_turns(both, plan.bursts):
         seen.bursts.append(await messages.burst(seen.subject, plan.burst_messages, plan.burst_chats))
     for seen in both:
+        seen.long_chat += await messages.long_chat(seen.subject, plan.chat_messages, _LAST)
         await seen.subject.stop()
 
 
