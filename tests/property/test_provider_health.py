@@ -22,7 +22,10 @@ ERRORS: list[ProviderError | None] = [
     errors.Loading(),
     errors.Empty(),
 ]
-OUTCOMES = st.lists(st.tuples(st.floats(0, 120), st.booleans()), max_size=30)
+PAUSES = st.integers(0, 960).map(lambda eighths: eighths / 8)
+"""Seconds that binary fractions hold exactly, so that sums of them can be compared."""
+
+OUTCOMES = st.lists(st.tuples(PAUSES, st.booleans()), max_size=30)
 
 
 def after(outcomes: list[tuple[float, bool]]) -> tuple[Breaker, float]:
