@@ -15,6 +15,8 @@
     ├── BadRequest ......... request    our request is at fault
     │   └── UnknownParameter            a part of it that this server doesn't know, another one may
     ├── Refused ............ request    the provider's policy, not ours
+    ├── CostsMoney ......... request    it would be the first to cost something, which nobody allowed
+    ├── OverLimit .......... request    it would go over a cap of `[limits]`
     └── BadAnswer .......... model      it answered, but not usably
         ├── Malformed, Empty, CutStream, Stalled
     NoModel                             every candidate was tried or rests; carries the path
@@ -157,6 +159,16 @@ class Refused(ProviderError):
     scope: Scope = "request"
     moves_on = False
     summary = "refused to answer this"
+
+
+class CostsMoney(ProviderError):
+    scope: Scope = "request"
+    summary = "would cost money, which you have not allowed"
+
+
+class OverLimit(ProviderError):
+    scope: Scope = "request"
+    summary = "would go over your limit"
 
 
 class BadAnswer(ProviderError):

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from providers.types import Tier
+from providers.types import Price, Tier
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class PriceSettings(BaseModel):
+    """US dollars for a million tokens."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    prompt: float = Field(ge=0)
+    completion: float = Field(ge=0)
+    cached: float | None = Field(default=None, ge=0)
+    """For prompt tokens that the server had in its cache. Default: as `prompt`."""
+
+    def value(self) -> Price:
+        return Price(self.prompt, self.completion, self.cached)
 
 
 class ModelSettings(BaseModel):
@@ -17,8 +31,41 @@ class ModelSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     context_window: int | None = Field(default=None, ge=256)
+    """Tokens."""
     tools: bool | None = None
     tier: Tier | None = None
+    vision: bool | None = None
+    """Whether it takes images."""
+    thinks: bool | None = None
+    """Whether it thinks before its first word: it is waited for longer."""
+    thinking_tokens: int | None = Field(default=None, ge=1024)
+    """How much it may think, at providers where that is asked for (Anthropic). Default: not at all."""
+    price: PriceSettings | None = None
+
+
+class Limit(BaseModel):
+    """Caps on what costs money. A day and a month are the calendar's, at this machine's clock."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    usd_per_day: float | None = Field(default=None, ge=0)
+    usd_per_month: float | None = Field(default=None, ge=0)
+    tokens_per_day: int | None = Field(default=None, ge=0)
+    tokens_per_month: int | None = Field(default=None, ge=0)
+
+
+class Limits(Limit):
+    """The section `[limits]`. Models that cost nothing go on when a cap is reached."""
+
+    usd_per_turn: float | None = Field(default=None, ge=0)
+    tokens_per_turn: int | None = Field(default=None, ge=0)
+    """Of one turn, which is everything done to answer one message."""
+    warn_at: float = Field(default=0.8, gt=0, le=1)
+    """The part of a day's or month's cap at which the owner is told."""
+    paid_fallback: bool = False
+    """Whether a model that costs money may answer where a free one failed, without a chain that says so."""
+    roles: dict[Literal["reasoning", "rlm", "compaction", "reflection"], Limit] = {}
+    """Further caps for single roles."""
 
 
 class ProviderSettings(BaseModel):
@@ -29,6 +76,10 @@ class ProviderSettings(BaseModel):
     kind: str | None = None
     """Protocol: the name of a module in `providers/adapters`. Default: the preset's, else "openai_compat"."""
     api_key: SecretStr | None = None
+    api_keys: list[SecretStr] = []
+    """Several, in the place of `api_key`: used in order, each resting for itself."""
+    anonymous: bool = False
+    """For gateways that serve strangers without a key and may keep what they are sent: that is all right."""
     api_base: str | None = Field(default=None, pattern=r"^https?://")
     models: list[str] = []
     """Models served here, so that a bare model name finds this provider."""
@@ -37,6 +88,8 @@ class ProviderSettings(BaseModel):
     `models`.
     """
     model_info: dict[str, ModelSettings] = {}
+    gguf: str | None = None
+    """Kind "llamacpp" only: the file of a model that is served on this machine."""
     rate_limit_rpm: int | None = Field(default=None, ge=1)
     """Requests per minute that we allow ourselves here."""
     rate_limit_remaining: int | None = None

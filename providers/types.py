@@ -24,15 +24,48 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """One model at one provider, by the provider's configured name; no model yet: whichever its server holds."""
+
+    provider: str
+    model: str
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.model}" if self.model else self.provider
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture. `media_type` is "image/jpeg", "image/png", "image/gif" or "image/webp"."""
+
+    media_type: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Thoughts:
+    """What a model wants to have back with its message: thinking with its signature, and the like.
+
+    `blocks` are JSON objects in the form of the protocol they came by. They go back unchanged and in order, and only
+    to the `route` that they came from; whoever takes over does without.
+    """
+
+    route: Route
+    blocks: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One entry of a conversation. A `tool` message answers the call `tool_call_id` of an earlier assistant
-    one.
+    one. Only a user's message has `images`, only an assistant's `thoughts`.
     """
 
     role: Role
     content: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str = ""
+    images: tuple[Image, ...] = ()
+    thoughts: Thoughts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +78,34 @@ class ToolDef:
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars for a million tokens. `cached` is for prompt tokens read from a cache; None: as `prompt`."""
+
+    prompt: float
+    completion: float
+    cached: float | None = None
+
+    @property
+    def free(self) -> bool:
+        return self.prompt == self.completion == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What one call may cost at most, in US dollars and in tokens (prompt and answer); None: no limit."""
+
+    usd: float | None = None
+    tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ChatRequest:
     """What is asked of whichever candidate answers.
 
     `timeout` is in seconds and covers the whole call: every retry, wait and candidate. `brief` is the
     conversation for a tiny model, whose window and wits don't carry `messages`: such a model gets it instead,
-    and no tools.
+    and no tools. `role` and `session` are whom the cost is booked to; `allowance` is what is left of the limits
+    that its maker keeps (a turn's), and binds candidates that cost money.
     """
 
     messages: tuple[Message, ...]
@@ -59,26 +114,25 @@ class ChatRequest:
     temperature: float | None = None
     timeout: float = 600.0
     brief: tuple[Message, ...] = ()
+    role: str = ""
+    session: str = ""
+    allowance: Allowance = Allowance()
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as the server counted them; zero where it said nothing."""
+    """Tokens as the server counted them; zero where it said nothing.
+
+    `prompt_tokens` is the whole prompt, the `cached_tokens` among it read from the server's cache;
+    `completion_tokens` the whole answer, the `reasoning_tokens` among it thought and not shown. `usd` is the cost,
+    where the server tells it.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Route:
-    """One model at one provider, by the provider's configured name; no model yet: whichever its server holds."""
-
-    provider: str
-    model: str
-
-    def __str__(self) -> str:
-        return f"{self.provider}/{self.model}" if self.model else self.provider
+    reasoning_tokens: int = 0
+    usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +140,8 @@ class ModelInfo:
     """What is known of a model; None where nobody said.
 
     `context_window` is in tokens, prompt and answer together. `tiny` marks a model that gets
-    `ChatRequest.brief`.
+    `ChatRequest.brief`. `vision`: it takes images. `thinks`: it thinks before its first word, which takes longer.
+    `slots`: how many answers its server makes at once; further requests wait there without a word.
     """
 
     id: str
@@ -94,6 +149,10 @@ class ModelInfo:
     tools: bool | None = None
     tier: Tier = "weak"
     tiny: bool = False
+    vision: bool | None = None
+    thinks: bool | None = None
+    price: Price | None = None
+    slots: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +198,8 @@ class ChatReply:
     path: tuple[Attempt, ...]
     dropped_calls: int = 0
     tiny: bool = False
+    usd: float = 0.0
+    """What the whole call cost, failed candidates included, as far as prices are known."""
 
 
 @dataclass(frozen=True, slots=True)

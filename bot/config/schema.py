@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
 
-from providers.settings import ProviderSettings, Seconds
+from providers.settings import Limits, ProviderSettings, Seconds
 
 RoleName = Literal["reasoning", "rlm", "compaction", "reflection"]
 
@@ -73,6 +73,16 @@ class ToolsSettings(Section):
     """Names of modules in `bot/tools` that are left out."""
 
 
+class JobSettings(Section):
+    """Changes a scheduled job; at most one of `every` and `cron`."""
+
+    every: Seconds | None = None
+    """Seconds from one run to the next."""
+    cron: str | None = None
+    """Five fields, at this machine's clock: "0 3 * * *" is three o'clock every night."""
+    off: bool = False
+
+
 class Config(Section):
     """The whole configuration, checked, with every secret filled in."""
 
@@ -88,3 +98,6 @@ class Config(Section):
     agent: AgentSettings = AgentSettings()
     workspace: WorkspaceSettings = WorkspaceSettings()
     tools: ToolsSettings = ToolsSettings()
+    limits: Limits = Limits()
+    jobs: dict[str, JobSettings] = {}
+    """By the name of a module in `bot/jobs`."""

@@ -6,6 +6,9 @@ inbox ─> turn ─< message      what was taken, the turn that answers it, its 
               └< outbox       what is to be delivered, one row a piece
 session                       one chat, topic or thread
 provider_state, notice_state  rests and breakers; what a reader was last told of them
+ledger                        one row for each call of a model
+catalogue                     the models that a provider listed when it was last asked
+job                           when each scheduled job ran and what came of it
 """
 
 from __future__ import annotations
@@ -146,6 +149,8 @@ class Message(SQLModel, table=True):
     content: str = ""
     tool_calls: list[dict[str, Any]] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     tool_call_id: str = ""
+    thoughts: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    """What the model wants back with this message: {"provider", "model", "blocks"}."""
     created_at: float
 
     __table_args__ = (Index("message_history", "session", "id"),)
@@ -194,3 +199,46 @@ class NoticeState(SQLModel, table=True):
     session: str = Field(primary_key=True)
     shown: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     updated_at: float
+
+
+class Ledger(SQLModel, table=True):
+    """One call of a model. A row whose `outcome` is empty is reserved: its call had not ended when it was written."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    at: float
+    role: str = ""
+    session: str = ""
+    provider: str
+    model: str
+    paid: bool = False
+    """Whether it counts towards the caps of `[limits]`."""
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    usd: float | None = None
+    """None where no price is known."""
+    seconds: float = 0.0
+    outcome: str = ""
+    """answered, cancelled, or the name of a class in `providers.errors`."""
+
+    __table_args__ = (Index("ledger_at", "at"),)
+
+
+class Catalogue(SQLModel, table=True):
+    provider: str = Field(primary_key=True)
+    models: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
+    etag: str = ""
+    fetched_at: float
+
+
+class Job(SQLModel, table=True):
+    """A scheduled job of `bot/jobs`, by the name of its module."""
+
+    name: str = Field(primary_key=True)
+    last_run: float | None = None
+    """When it last began; what is due next follows from this and the job's trigger."""
+    ended_at: float | None = None
+    outcome: str = ""
+    """What its last run said it did, or why it failed."""
+    failed: bool = False
+    paused: bool = False

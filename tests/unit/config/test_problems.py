@@ -16,7 +16,7 @@ from bot.errors import ConfigError
 
 Problems = Callable[..., list[str]]
 
-SECTIONS = "providers, models, roles, fallback, people, channels, agent, workspace, tools"
+SECTIONS = "providers, models, roles, fallback, people, channels, agent, workspace, tools, limits, jobs"
 
 CASES = {
     "a typo in a section": (

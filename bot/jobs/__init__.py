@@ -1,0 +1,1 @@
+"""Scheduled jobs: one file each, which exports `SPEC: JobSpec` and is loaded by name."""

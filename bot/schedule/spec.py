@@ -1,0 +1,47 @@
+"""What a file in `bot/jobs` exports, and what its job is given."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from bot.core import Core
+from bot.storage.tables import Outbox
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """Again so many seconds after the last time it was due; the phase stays when a run is late."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cron:
+    """At the times that five cron fields name, by this machine's clock."""
+
+    fields: str
+
+
+Trigger = Every | Cron
+
+
+@dataclass(frozen=True, slots=True)
+class JobContext:
+    """`core` is the current one. `deliver` stores rows of the outbox durably and has them sent."""
+
+    core: Core
+    deliver: Callable[[Sequence[Outbox]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """`run` returns one line on what it did, "" where there was nothing to do; it raises what went wrong.
+
+    `at_start`: whether it also runs when the daemon starts, whatever its trigger says.
+    """
+
+    help: str
+    trigger: Trigger
+    run: Callable[[JobContext], Awaitable[str]]
+    at_start: bool = False
