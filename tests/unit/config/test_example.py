@@ -19,6 +19,8 @@ EXAMPLE = Path(__file__).parents[3] / "config.example.toml"
 ENV = {
     "OPENROUTER_API_KEY": "sk-or-1",
     "ANTHROPIC_API_KEY": "sk-ant-1",
+    "GROQ_API_KEY": "gsk-1",
+    "GROQ_SECOND_KEY": "gsk-2",
     "TELEGRAM_TOKEN": "123456:" + "a" * 35,
 }
 
