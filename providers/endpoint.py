@@ -74,13 +74,28 @@ class Endpoint:
     async def json(self, url: str, body: Mapping[str, Any] | None = None) -> Any:
         """What `url` answers, as JSON. Raises `ProviderError`."""
         by = asyncio.get_running_loop().time() + LIST_WITHIN
-        response = await self._send(url, body, by)
+        return await self._json(await self._send(url, body, by), by)
+
+    async def changed(self, url: str, etag: str) -> tuple[Any, str] | None:
+        """What `url` answers, as JSON, and its new ETag; None where it is still what `etag` stands for.
+
+        Raises `ProviderError`.
+        """
+        by = asyncio.get_running_loop().time() + LIST_WITHIN
+        response = await self._send(url, None, by, {"If-None-Match": etag} if etag else None)
+        if etag and response.status_code == 304:
+            await self._body(response, by, ERROR_BODY)
+            return None
+        new = response.headers.get("etag", "")
+        return await self._json(response, by), new
+
+    async def _json(self, response: httpx.Response, by: float) -> Any:
         if not response.is_success:
             raise await self._refusal(response, by)
         text = await self._body(response, by, LIST_BODY)
         try:
             return json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise self._failure(response, text) from None
 
     async def aclose(self) -> None:
@@ -111,19 +126,21 @@ class Endpoint:
                 raise NoToolSupport(error.detail, status=error.status)
             self._quirks[model] = quirks | {error.parameter}
 
-    async def _send(self, url: str, body: Mapping[str, Any] | None, by: float) -> httpx.Response:
+    async def _send(
+        self, url: str, body: Mapping[str, Any] | None, by: float, headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
         """The response's head, within the time: of a POST, or of a GET without `body`. Raises `ProviderError`."""
         content = None if body is None else json.dumps(body, ensure_ascii=False, default=str).encode()
         try:
             async with asyncio.timeout_at(by):
                 try:
-                    return await self._request(url, content)
+                    return await self._request(url, content, headers)
                 except DROPPED:
                     # llama.cpp's server closes a connection after a streamed answer, often only when the next
                     # request is on its way; this one was never looked at.
                     if not self._kept_alive:
                         raise
-                    return await self._request(url, content, keep_alive=False)
+                    return await self._request(url, content, headers, keep_alive=False)
         except TimeoutError:
             raise Stalled("no answer in time") from None
         except FOREIGN as error:
@@ -135,15 +152,17 @@ class Endpoint:
         secret = key.get_secret_value() if key else ""
         return failures.classify(response.status_code, response.headers, body, self._clock(), secret)
 
-    async def _request(self, url: str, content: bytes | None, *, keep_alive: bool = True) -> httpx.Response:
+    async def _request(
+        self, url: str, content: bytes | None, headers: Mapping[str, str] | None, *, keep_alive: bool = True
+    ) -> httpx.Response:
         client = self._pools.get(keep_alive)
         if client is None:
             client = self._pools[keep_alive] = make_client(
                 self._settings, self._transport, keep_alive=keep_alive, auth=self._auth
             )
         if content is None:
-            return await client.send(client.build_request("GET", url), stream=True)
-        headers = {"Content-Type": "application/json"}
+            return await client.send(client.build_request("GET", url, headers=headers), stream=True)
+        headers = {"Content-Type": "application/json", **(headers or {})}
         return await client.send(
             client.build_request("POST", url, content=content, headers=headers), stream=True
         )
