@@ -244,7 +244,8 @@ def secrets(config: Config, env: Mapping[str, str]) -> Iterator[str]:
 
 def _secrets(settings: BaseModel) -> Iterator[str]:
     for _, value in settings:
-        for one in value.values() if isinstance(value, Mapping) else [value]:
+        several = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else [value]
+        for one in several:
             if isinstance(one, SecretStr):
                 yield one.get_secret_value()
             elif isinstance(one, BaseModel):

@@ -22,7 +22,9 @@ class Preset:
     """One known provider. `strong` and `cheap` are ids among `models`; a local server has neither until it is
     asked.
 
-    `free` says that the named models cost nothing. `bare_prefix`: see `providers.refs.Known`.
+    `free` says that the named models cost nothing. `bare_prefix`: see `providers.refs.Known`. `anonymous`: it serves
+    strangers without a key, whom the owner has to allow it to treat as such. `hourly` is how many requests it takes
+    from one of them in an hour. `catalogue`: it lists its models as OpenRouter does, prices and all.
     """
 
     name: str
@@ -34,10 +36,18 @@ class Preset:
     kind: str = "openai_compat"
     free: bool = False
     bare_prefix: str = ""
+    anonymous: bool = False
+    hourly: int | None = None
+    catalogue: bool = False
 
     @property
     def needs_key(self) -> bool:
         return bool(self.env)
+
+    @property
+    def is_gateway(self) -> bool:
+        """Whether it resells others' models, free ones among them."""
+        return self.catalogue or self.anonymous
 
 
 def _model(id_: str, window: int | None, tier: Tier = "capable") -> ModelInfo:
@@ -146,6 +156,20 @@ _ALL = (
         cheap="google/gemma-4-31b-it:free",
         free=True,
         bare_prefix="openrouter/",
+        catalogue=True,
+    ),
+    # Neither is ever found: prompts go to strangers there, which only the owner may decide. Limits as their own
+    # documentation states them: Kilo's for one address, LLM7's for one without a token.
+    Preset("kilo", "https://api.kilo.ai/api/gateway", anonymous=True, hourly=200, catalogue=True),
+    Preset(
+        "llm7",
+        "https://api.llm7.io/v1",
+        models=(ModelInfo("default"), ModelInfo("fast")),  # selectors: it tells neither windows nor whose they are
+        strong="default",
+        cheap="fast",
+        free=True,
+        anonymous=True,
+        hourly=60,
     ),
     Preset("llama", "http://127.0.0.1:8080/v1"),
     Preset("local", "http://127.0.0.1:8080/v1"),
@@ -168,13 +192,27 @@ PRESETS: Mapping[str, Preset] = MappingProxyType({preset.name: preset for preset
 
 
 def preset_for(name: str, settings: ProviderSettings) -> Preset | None:
-    """The preset of a configured provider: by its name, else by its kind's or its base URL's host."""
+    """The preset of a configured provider: by its name, else by its kind's or its base URL's host.
+
+    Gateways keep theirs at another address too (a relay in front of them): nothing else is called so.
+    """
     base = settings.api_base
+    preset = PRESETS.get(name)
     if base is None:
-        return PRESETS.get(name) or PRESETS.get(settings.kind or "")
+        return preset or PRESETS.get(settings.kind or "")
+    if preset is not None and preset.is_gateway:
+        return preset
     host = urlsplit(base).hostname or ""
-    same_host = (p for p in _ALL if p.api_base and p.needs_key and urlsplit(p.api_base).hostname == host)
-    return next(same_host, None)
+    known = (p for p in _ALL if p.api_base and (p.needs_key or p.anonymous))
+    return next((p for p in known if urlsplit(p.api_base or "").hostname == host), None)
+
+
+def privacy_line(name: str) -> str:
+    """What the owner should have read before a gateway that serves strangers is used without a key."""
+    return (
+        f"{name} answers without a key or an account; in return, what you write there may be logged, read, "
+        "and used to train models: leave out whatever is private"
+    )
 
 
 def complete(name: str, settings: ProviderSettings, env: Mapping[str, str]) -> ProviderSettings:
@@ -184,7 +222,7 @@ def complete(name: str, settings: ProviderSettings, env: Mapping[str, str]) -> P
     if preset is not None:
         update["api_base"] = settings.api_base or preset.api_base
         key = next((env[variable] for variable in preset.env if env.get(variable)), None)
-        if settings.api_key is None and key is not None:
+        if not settings.keys and key is not None:
             update["api_key"] = key
     return ProviderSettings.model_validate({**settings.model_dump(), **update})
 

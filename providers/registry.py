@@ -215,22 +215,24 @@ class _Live:
 
 
 class Registry:
-    """The live providers of a catalog: each is made on first use and keeps one connection pool until it is
-    retired.
+    """The live providers of a catalog, one for each key: made on first use, each keeps one connection pool until
+    it is retired.
     """
 
     def __init__(self, make: Callable[[str, ProviderSettings], Provider] = create) -> None:
         self._make = make
-        self._live: dict[str, _Live] = {}
+        self._live: dict[tuple[str, int], _Live] = {}
         self._retired: list[_Live] = []
 
     @contextmanager
-    def lease(self, name: str, settings: ProviderSettings) -> Iterator[Provider]:
-        """The provider, kept open while the block runs. Raises `Misconfigured` where it can't be made."""
-        live = self._live.get(name)
+    def lease(self, name: str, settings: ProviderSettings, key: int = 0) -> Iterator[Provider]:
+        """The provider with one of its keys, kept open while the block runs. Raises `Misconfigured` where it
+        can't be made.
+        """
+        live = self._live.get((name, key))
         if live is None or live.settings != settings:
-            self._retire(name)
-            live = self._live[name] = _Live(self._make(name, settings), settings)
+            self._retire((name, key))
+            live = self._live[name, key] = _Live(self._make(name, settings.with_key(key)), settings)
         live.leases += 1
         try:
             yield live.provider
@@ -239,8 +241,9 @@ class Registry:
 
     async def keep(self, catalog: Catalog) -> None:
         """Close what `catalog` no longer names or names differently; what is in use is closed later."""
-        for name in [n for n, live in self._live.items() if catalog.providers.get(n) != live.settings]:
-            self._retire(name)
+        for name, key in list(self._live):
+            if catalog.providers.get(name) != self._live[name, key].settings:
+                self._retire((name, key))
         await self.sweep()
 
     async def sweep(self) -> None:
@@ -251,14 +254,14 @@ class Registry:
             await live.provider.aclose()
 
     async def aclose(self) -> None:
-        for name in list(self._live):
-            self._retire(name)
+        for leased in list(self._live):
+            self._retire(leased)
         retired, self._retired = self._retired, []
         for live in retired:
             await live.provider.aclose()
 
-    def _retire(self, name: str) -> None:
-        live = self._live.pop(name, None)
+    def _retire(self, leased: tuple[str, int]) -> None:
+        live = self._live.pop(leased, None)
         if live is not None:
             self._retired.append(live)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from providers.types import Price, Tier
 
@@ -97,3 +97,19 @@ class ProviderSettings(BaseModel):
     connect_timeout: Seconds | None = None
     first_token_timeout: Seconds | None = None
     between_tokens_timeout: Seconds | None = None
+
+    @property
+    def keys(self) -> tuple[SecretStr, ...]:
+        """The keys in the order in which they are used; none twice."""
+        return tuple(dict.fromkeys([self.api_key] if self.api_key else self.api_keys))
+
+    def with_key(self, index: int) -> Self:
+        """The same with only that one of `keys`, or with none where there is none."""
+        keys = self.keys
+        return self.model_copy(update={"api_key": keys[index] if index < len(keys) else None, "api_keys": []})
+
+    @model_validator(mode="after")
+    def _one_kind_of_keys(self) -> Self:
+        if self.api_key is not None and self.api_keys:
+            raise ValueError("api_key and api_keys stand side by side; put every key into api_keys")
+        return self

@@ -60,7 +60,7 @@ def _provider(name: str, table: Mapping[str, Any], settings: ProviderSettings) -
 def _provider_notices(name: str, settings: ProviderSettings, env: Env) -> Iterator[Finding]:
     at: Loc = ("providers", name)
     preset = preset_for(name, settings)
-    if preset is not None and preset.needs_key and complete(name, settings, env).api_key is None:
+    if preset is not None and preset.needs_key and not complete(name, settings, env).keys:
         text = f"has no key; set api_key, or {preset.env[0]} in the environment"
         yield Finding(at, text, fatal=False)
     if settings.rate_limit_remaining is not None:
