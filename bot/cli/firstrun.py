@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,7 +17,9 @@ from bot.errors import BotError
 
 if TYPE_CHECKING:
     from bot.config import Loaded
+    from providers.keycheck import Verdict
     from providers.presets import Preset
+    from providers.settings import ProviderSettings
 
 MARKER = "first-run"
 """A file in the data folder that says the choice was made; without it, it is offered at each start."""
@@ -25,6 +29,9 @@ There is no model to talk to yet: no server here, no key, none configured.
   1  enter a key (OpenRouter and others; free ones will do)
   2  the small built-in model (it chats a little; works offline)
   3  skip for now (this isn't asked again)
+  4  sign in at OpenRouter (free models; an account is enough, and no key to copy)
+
+`nanobot init` sets up all of this, Telegram and limits too, at any time.
 """
 
 
@@ -34,10 +41,18 @@ class Ask(Protocol):
     def __call__(self, question: str, *, hidden: bool = False) -> Awaitable[str]: ...
 
 
-_KEYS_AT = {"openrouter": "https://openrouter.ai/settings/keys (an account is free, and so are some models)"}
-Install = Callable[[], Awaitable[bool]]
-"""Sees to it that the built-in model is there; tells the person itself why it isn't."""
-CheckKey = Callable[["Preset", str], Awaitable[str]]
+KEYS_AT = {"openrouter": "https://openrouter.ai/settings/keys (an account is free, and so are some models)"}
+CheckKey = Callable[[str, "ProviderSettings", str], Awaitable["Verdict"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """How the world is reached. `install` and `sign_in` say whether it worked, and tell the person why it didn't."""
+
+    ask: Ask
+    check: CheckKey
+    install: Callable[[], Awaitable[bool]]
+    sign_in: Callable[[], Awaitable[bool]]
 
 
 async def ready(options: Options) -> Loaded | None:
@@ -52,9 +67,10 @@ async def ready(options: Options) -> Loaded | None:
         return loaded
     if (options.data_folder / MARKER).exists() or not await nothing_found(loaded, options):
         return loaded
-    from bot.cli.keys import check_key  # noqa: PLC0415 -- only on the first run
+    from providers.keycheck import check_key  # noqa: PLC0415 -- only on the first run
 
-    if await FirstRun(options, loaded.origin, ask, install, check_key).choose():
+    means = Means(ask, check_key, install, partial(sign_in, options))
+    if await FirstRun(options, loaded.origin, means).choose():
         return options.load()
     return loaded
 
@@ -71,32 +87,31 @@ async def nothing_found(loaded: Loaded, options: Options) -> bool:
 class FirstRun:
     """The dialogue. `origin` is the configuration file in use, if any."""
 
-    def __init__(
-        self, options: Options, origin: Path | None, ask: Ask, install: Install, check: CheckKey
-    ) -> None:
+    def __init__(self, options: Options, origin: Path | None, means: Means) -> None:
         self._options = options
         self._origin = origin
-        self._ask = ask
-        self._install = install
-        self._check = check
+        self._means = means
 
     async def choose(self) -> bool:
         """Let the person choose, and do it. Returns whether the configuration file has changed."""
         print(_CHOICE)
         while True:
-            match (await self._ask("Your choice [2]: ")).strip():
+            match (await self._means.ask("Your choice [2]: ")).strip():
                 case "1":
                     if await self._enter_key():
                         return True
                 case "" | "2":
-                    if await self._install():
+                    if await self._means.install():
                         self._remember("built-in")
                         return False
                 case "3":
                     self._remember("skip")
                     return False
+                case "4":
+                    if await self._means.sign_in():
+                        return True
                 case _:
-                    print("Please type 1, 2 or 3.")
+                    print("Please type 1, 2, 3 or 4.")
 
     async def _enter_key(self) -> bool:
         from bot.cli.keys import write_key  # noqa: PLC0415 -- only where a key is entered
@@ -104,17 +119,19 @@ class FirstRun:
         preset = await self._preset()
         if preset is None:
             return False
-        if preset.name in _KEYS_AT:
-            print(f"Keys are made at {_KEYS_AT[preset.name]}")
-        key = (await self._ask(f"{preset.name} key (it isn't shown): ", hidden=True)).strip()
+        if preset.name in KEYS_AT:
+            print(f"Keys are made at {KEYS_AT[preset.name]}")
+        key = (await self._means.ask(f"{preset.name} key (it isn't shown): ", hidden=True)).strip()
         if not key:
             return False
-        problem = await self._check(preset, key)
-        if problem:
-            print(problem)
+        from providers.presets import complete  # noqa: PLC0415 -- pydantic
+        from providers.settings import ProviderSettings  # noqa: PLC0415 -- as above
+
+        verdict = await self._means.check(preset.name, complete(preset.name, ProviderSettings(), {}), key)
+        print(f"{verdict.text}.")
+        if not verdict.usable:
             return False
-        file = self._origin or paths.named_config(self._options.config, self._options.env)
-        file = file or paths.usual_configs(self._options.env)[0]
+        file = self._origin or own_file(self._options)
         write_key(file, preset.name, key)
         print(f"Written to {file}.")
         return True
@@ -124,7 +141,7 @@ class FirstRun:
 
         known = [preset for preset in PRESETS.values() if preset.needs_key]
         print(f"Providers: {', '.join(preset.name for preset in known)}")
-        name = (await self._ask("Which one [openrouter]: ")).strip().lower() or "openrouter"
+        name = (await self._means.ask("Which one [openrouter]: ")).strip().lower() or "openrouter"
         preset = next((preset for preset in known if preset.name == name), None)
         if preset is None:
             # What was typed isn't repeated: it may be the key.
@@ -139,6 +156,12 @@ class FirstRun:
         fd = os.open(folder / MARKER, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(fd, "w") as file:
             file.write(f"{choice}\n")
+
+
+def own_file(options: Options) -> Path:
+    """The configuration file to write where there is none yet."""
+    named = paths.named_config(options.config, options.env)
+    return named or paths.usual_configs(options.env)[0]
 
 
 async def ask(question: str, *, hidden: bool = False) -> str:
@@ -157,6 +180,23 @@ async def install() -> bool:
         return True
     try:
         await local.install(print)
+    except BotError as error:
+        print(error)
+        return False
+    return True
+
+
+async def sign_in(options: Options) -> bool:
+    """Sign in at OpenRouter, which puts its key into the configuration; says why it didn't."""
+    import importlib  # noqa: PLC0415 -- only where it is wanted
+
+    try:
+        login = importlib.import_module("bot.cli.login").login_openrouter
+    except ImportError:
+        print("Signing in is not part of this nanobot; please enter a key.")
+        return False
+    try:
+        await login(options)
     except BotError as error:
         print(error)
         return False

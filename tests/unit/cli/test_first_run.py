@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.firstrun import MARKER, FirstRun, nothing_found, ready
+from bot.cli.firstrun import MARKER, FirstRun, Means, nothing_found, ready
 from bot.cli.options import Options
 from bot.config import load_config
-from providers.presets import Preset
+from providers.keycheck import Verdict
+from providers.settings import ProviderSettings
 from tests.fakes.control import FakeControl
 
 
@@ -38,13 +39,17 @@ class Installer:
         return self.results.pop(0)
 
 
-async def accepted(preset: Preset, key: str) -> str:
-    return "groq refuses this key" if key == "wrong" else ""
+async def accepted(name: str, settings: ProviderSettings, key: str) -> Verdict:
+    return (
+        Verdict("refused", "groq refuses this key") if key == "wrong" else Verdict("ok", f"{name} accepts it")
+    )
 
 
-def first_run(options: Options, person: Person, *installs: bool) -> tuple[FirstRun, Installer]:
+def first_run(
+    options: Options, person: Person, *installs: bool, sign_ins: tuple[bool, ...] = ()
+) -> tuple[FirstRun, Installer]:
     installer = Installer(*installs)
-    return FirstRun(options, None, person, installer, accepted), installer
+    return FirstRun(options, None, Means(person, accepted, installer, Installer(*sign_ins))), installer
 
 
 def marker(options: Options) -> str:
@@ -77,12 +82,21 @@ async def test_skipping_is_remembered(options: Options) -> None:
 
 
 async def test_anything_else_is_asked_again(options: Options, capsys: pytest.CaptureFixture[str]) -> None:
-    person = Person("4", "yes", "3")
+    person = Person("5", "yes", "3")
     choosing, _ = first_run(options, person)
     await choosing.choose()
 
     assert len(person.asked) == 3
-    assert "1, 2 or 3" in capsys.readouterr().out
+    assert "1, 2, 3 or 4" in capsys.readouterr().out
+
+
+async def test_signing_in_configures_and_a_failed_one_leads_back(options: Options) -> None:
+    signed_in, _ = first_run(options, Person("4"), sign_ins=(True,))
+    not_signed_in, _ = first_run(options, Person("4", "3"), sign_ins=(False,))
+
+    assert await signed_in.choose()
+    assert not await not_signed_in.choose()
+    assert marker(options) == "skip"
 
 
 async def test_a_key_goes_into_the_users_configuration(options: Options) -> None:
@@ -107,7 +121,8 @@ async def test_another_provider_and_a_named_file(options: Options, tmp_path: Pat
 
 async def test_the_file_in_use_is_the_one_that_grows(options: Options, tmp_path: Path) -> None:
     (tmp_path / "used.toml").write_text("[agent]\nmax_steps = 3\n")
-    choosing = FirstRun(options, tmp_path / "used.toml", Person("1", "", "sk-1"), Installer(), accepted)
+    means = Means(Person("1", "", "sk-1"), accepted, Installer(), Installer())
+    choosing = FirstRun(options, tmp_path / "used.toml", means)
 
     assert await choosing.choose()
     assert "max_steps = 3" in (tmp_path / "used.toml").read_text()
