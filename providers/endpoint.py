@@ -7,11 +7,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import httpx
 
-from providers import failures
+from providers import failures, quota
 from providers.answer import Answer, Assembling
 from providers.errors import NoToolSupport, ProviderError, ServerError, Stalled, UnknownParameter
 from providers.http import DROPPED, FOREIGN, make_client, timeouts, translate
@@ -67,7 +68,7 @@ class Endpoint:
             deltas, completion = assembly.finish()
             for delta in deltas:
                 yield delta
-            yield completion
+            yield replace(completion, limits=quota.read(response.headers, self._clock()))
         finally:
             await response.aclose()
 
@@ -150,7 +151,10 @@ class Endpoint:
         """What a body or an event means that is none of an answer."""
         key = self._settings.api_key
         secret = key.get_secret_value() if key else ""
-        return failures.classify(response.status_code, response.headers, body, self._clock(), secret)
+        now = self._clock()
+        error = failures.classify(response.status_code, response.headers, body, now, secret)
+        error.limits = quota.read(response.headers, now)
+        return error
 
     async def _request(
         self, url: str, content: bytes | None, headers: Mapping[str, str] | None, *, keep_alive: bool = True

@@ -31,7 +31,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from providers.types import Attempt
+from providers.types import Attempt, RateWindow
 
 Scope = Literal["provider", "credential", "account", "model", "request"]
 
@@ -54,6 +54,8 @@ class ProviderError(Exception):
     """Whether it stays until a person acts."""
     summary: ClassVar[str] = "failed"
     """What a user reads of it, after the model's name."""
+    limits: tuple[RateWindow, ...] = ()
+    """Those that the server told beside its refusal."""
 
     def __init__(
         self,

@@ -175,16 +175,31 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class RateWindow:
+    """One limit as a server's headers tell it: of `limit`, so much `remaining` until `until` (epoch seconds).
+
+    `unit` is "requests", "tokens" or "output tokens".
+    """
+
+    unit: str
+    remaining: float
+    until: float | None = None
+    limit: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
     """What one provider returned for one call, before the client adds its path.
 
-    `dropped_calls` counts tool calls that were cut off or unreadable and therefore left out of `message`.
+    `dropped_calls` counts tool calls that were cut off or unreadable and therefore left out of `message`. `limits`
+    are those that the server told beside its answer.
     """
 
     message: Message
     finish: Finish
     usage: Usage = field(default_factory=Usage)
     dropped_calls: int = 0
+    limits: tuple[RateWindow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def from_headers(headers: Mapping[str, str], now: float) -> float | None:
 
     Dates are read against the server's own clock, where it sent one.
     """
-    server_now = _time(headers.get("date", "")) or now
+    server_now = server_time(headers, now)
     milliseconds = seconds_from(headers.get("retry-after-ms"), server_now)
     if milliseconds is not None:
         return milliseconds / 1000
@@ -59,6 +59,11 @@ def from_headers(headers: Mapping[str, str], now: float) -> float | None:
         return plain
     waits = [wait for name, wait in _resets(headers, server_now) if _used_up(headers, name)]
     return max(waits, default=None)
+
+
+def server_time(headers: Mapping[str, str], now: float) -> float:
+    """The server's own clock, where it shows it, in seconds since the epoch."""
+    return _time(headers.get("date", "")) or now
 
 
 def from_body(error: Mapping[str, Any], text: str, now: float) -> float | None:
