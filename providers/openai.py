@@ -12,10 +12,10 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 
 import httpx
 
-from providers import local
+from providers import catalogue, local
 from providers.assembly import Assembly
 from providers.endpoint import Endpoint
-from providers.presets import is_local
+from providers.presets import is_local, preset_for
 from providers.settings import ProviderSettings
 from providers.types import ChatRequest, ModelInfo, ProviderEvent
 from providers.wire import encode
@@ -36,6 +36,8 @@ class OpenAIProvider:
         self.name = name
         self._base = (settings.api_base or "").rstrip("/")
         self._endpoint = Endpoint(settings, transport, clock)
+        preset = preset_for(name, settings)
+        self._catalogue = preset is not None and preset.catalogue
 
     def stream(self, model: str, request: ChatRequest) -> AsyncGenerator[ProviderEvent, None]:
         """See `providers.base.Provider`. Heartbeats don't move the limits on the first and the next token."""
@@ -49,6 +51,8 @@ class OpenAIProvider:
     async def models(self) -> Sequence[ModelInfo]:
         """What the endpoint lists; a local server is asked for windows and tool support too."""
         listed = await self._endpoint.json(f"{self._base}/models")
+        if self._catalogue:
+            return tuple(entry.info for entry in catalogue.parse(listed))
         if not is_local(self._base):
             return local.parse_models(listed)
         return await local.describe(self._endpoint.json, self._base, listed)

@@ -14,7 +14,9 @@ from urllib.parse import urlsplit
 
 from providers import starter
 from providers.settings import ProviderSettings
-from providers.types import ModelInfo, Tier
+from providers.types import ModelInfo, Price, Tier
+
+NOTHING = Price(0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,10 @@ class Preset:
 
 def _model(id_: str, window: int | None, tier: Tier = "capable") -> ModelInfo:
     return ModelInfo(id_, window, tools=True, tier=tier)
+
+
+def _free(id_: str, window: int | None, tier: Tier = "capable") -> ModelInfo:
+    return ModelInfo(id_, window, tools=True, tier=tier, price=NOTHING)
 
 
 # In the order in which keys found in the environment are used: the strongest first, the free one last.
@@ -148,9 +154,9 @@ _ALL = (
         # Only free ones: a key alone is no permission to spend. They change weekly; the free-model catalogue
         # replaces them.
         (
-            _model("nvidia/nemotron-3-super-120b-a12b:free", 262_000),
-            _model("google/gemma-4-31b-it:free", 262_000),
-            _model("openrouter/free", None),
+            _free("nvidia/nemotron-3-super-120b-a12b:free", 262_000),
+            _free("google/gemma-4-31b-it:free", 262_000),
+            _free("openrouter/free", None, "weak"),
         ),
         strong="nvidia/nemotron-3-super-120b-a12b:free",
         cheap="google/gemma-4-31b-it:free",
@@ -164,7 +170,8 @@ _ALL = (
     Preset(
         "llm7",
         "https://api.llm7.io/v1",
-        models=(ModelInfo("default"), ModelInfo("fast")),  # selectors: it tells neither windows nor whose they are
+        # Selectors: it tells neither their windows nor what is behind them.
+        models=(ModelInfo("default", price=NOTHING), ModelInfo("fast", price=NOTHING)),
         strong="default",
         cheap="fast",
         free=True,

@@ -7,8 +7,9 @@ The order of the look-up, first match wins:
 2. an alias stands for what `[models]` says (an alias of an alias is followed, a loop is an error);
 3. `provider/model`, split at the first `/`, where the head is a configured provider;
 4. a provider's own name means its default model;
-5. a bare model name goes to the first provider that lists it;
-6. the chain in `[fallback]` of the role, or else of the alias, adds its members in order. They are not
+5. `free` means OpenRouter's free models, the best first;
+6. a bare model name goes to the first provider that lists it;
+7. the chain in `[fallback]` of the role, or else of the alias, adds its members in order. They are not
 expanded again.
 """
 
@@ -20,6 +21,9 @@ from dataclasses import dataclass, field
 
 from providers.errors import UnknownName
 from providers.types import Route
+
+FREE = "free"
+SIGN_IN = "free models need an account at OpenRouter, which costs nothing: `nanobot login openrouter`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +42,16 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Everything that a name can mean. `providers` is in the order in which bare model names are looked for."""
+    """Everything that a name can mean. `providers` is in the order in which bare model names are looked for.
+
+    `free` is what the name of that name stands for; empty without OpenRouter.
+    """
 
     providers: Mapping[str, Known] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
     roles: Mapping[str, str] = field(default_factory=dict)
     fallback: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    free: tuple[Route, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +72,8 @@ def resolve(name: str, names: Names) -> Resolution:
     if name in names.roles:
         trail.append(names.roles[name])
         steps.append(f"role {name} is {trail[-1]}")
-    route, why_not = _single(trail, names, steps)
-    routes = [route] if route else []
+    found, why_not = _single(trail, names, steps)
+    routes = list(found)
     chain = next((n for n in trail if n in names.fallback), None)
     if chain is not None:
         steps.append(f"fallback of {chain}: {', '.join(names.fallback[chain]) or 'empty'}")
@@ -91,45 +99,50 @@ def split(name: str, names: Names) -> Route | None:
     return Route(head, rest if "/" in rest else known.bare_prefix + rest)
 
 
-def _single(trail: list[str], names: Names, steps: list[str]) -> tuple[Route | None, tuple[str, ...]]:
-    """Steps 2 to 5 for the last name of `trail`, which grows by the aliases followed; and why there is no
-    route.
+def _single(trail: list[str], names: Names, steps: list[str]) -> tuple[tuple[Route, ...], tuple[str, ...]]:
+    """Steps 2 to 6 for the last name of `trail`, which grows by the aliases followed: one route, several for
+    `free`; or none, and why.
     """
     start = len(trail) - 1
     while (name := trail[-1]) in names.aliases:
         target = names.aliases[name]
         if target in trail[start:]:
-            return None, (f"the alias {name} leads in a circle: {' → '.join([*trail[start:], target])}",)
+            return (), (f"the alias {name} leads in a circle: {' → '.join([*trail[start:], target])}",)
         steps.append(f"{name} is an alias of {target}")
         trail.append(target)
     route = split(name, names)
     if route is not None:
         steps.append(f"{name} is the model {route.model} at the provider {route.provider}")
-        return route, ()
+        return (route,), ()
     if name in names.providers:
         default = names.providers[name].default
         steps.append(f"{name} is a provider; its default model is {default or 'whichever it serves'}")
-        return Route(name, default), ()
+        return (Route(name, default),), ()
+    if name == FREE and names.free:
+        steps.append(f"{name} means the free models of the provider {names.free[0].provider}, the best first")
+        return names.free, ()
     for provider, known in names.providers.items():
         if name in known.models:
             steps.append(f"{name} is a model that the provider {provider} lists")
-            return Route(provider, name), ()
-    return None, _tried(name, names)
+            return (Route(provider, name),), ()
+    return (), _tried(name, names)
 
 
 def _members(chain: Iterable[str], names: Names, steps: list[str]) -> Iterator[Route]:
     for member in chain:
         found: list[str] = []
-        route, why_not = _single([member], names, found)
-        if route is None:
+        routes, why_not = _single([member], names, found)
+        if not routes:
             steps.append(f"{member} is left out: {'; '.join(why_not)}")
         else:
-            steps.append(f"{member} → {route}")
-            yield route
+            steps.append(f"{member} → {', '.join(map(str, routes))}")
+            yield from routes
 
 
 def _tried(name: str, names: Names) -> tuple[str, ...]:
     head, slash, _ = name.partition("/")
+    if name == FREE:
+        return (SIGN_IN,)
     return (
         "it is no role and no alias",
         f"no provider is called {head}" if slash else "no provider is called so",
@@ -143,6 +156,7 @@ def _every(names: Names) -> Iterator[str]:
     yield from names.aliases
     yield from names.providers
     yield from names.fallback
+    yield from (FREE,) if names.free else ()
     for provider, known in names.providers.items():
         for model in known.models:
             yield model

@@ -10,14 +10,17 @@ import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import providers.adapters
-from providers import refs
+from providers import catalogue, refs
 from providers.base import Provider, ProviderSpec
 from providers.errors import Misconfigured
-from providers.presets import PRESETS, complete, is_local, preset_for
+from providers.presets import PRESETS, complete, is_local, preset_for, privacy_line
 from providers.settings import ModelSettings, ProviderSettings
 from providers.types import ModelInfo, Route
+
+T = TypeVar("T")
 
 _NO_SETTINGS = ModelSettings()
 
@@ -51,6 +54,10 @@ class Catalog:
     """What each server listed when it was asked."""
     learned: Mapping[Route, ModelInfo] = field(default_factory=dict)
     """What failures taught of single models (no tools, a smaller window); stands above what was listed."""
+    free_models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By provider, the ids of its free models that can use tools, the best first, as its catalogue has them."""
+    retired: frozenset[Route] = frozenset()
+    """Free models that are gone, whatever is listed."""
 
     @classmethod
     def of(
@@ -90,6 +97,34 @@ class Catalog:
         """With what this provider's server just listed."""
         return replace(self, listed={**self.listed, provider: tuple(models)})
 
+    def stocked(self, provider: str, models: Sequence[ModelInfo], free: Sequence[str]) -> Catalog:
+        """With the catalogue of a provider: all its `models`, and the `free` ones, best first."""
+        return replace(
+            self.listing(provider, models), free_models={**self.free_models, provider: tuple(free)}
+        )
+
+    def retiring(self, routes: Iterable[Route]) -> Catalog:
+        """With exactly these models retired."""
+        return replace(self, retired=frozenset(routes))
+
+    def free_line(self, provider: str) -> tuple[str, ...]:
+        """The free models of a gateway to ask, in order: the best of its catalogue, or without one what the preset
+        names; at OpenRouter its own random choice last.
+        """
+        preset = preset_for(provider, self.providers[provider])
+        named = tuple(m.id for m in preset.models if m.price and m.price.free) if preset else ()
+        listed = self.listed.get(provider, ())
+        known = self.free_models.get(provider) or named or free_among(listed)
+        last = catalogue.FREE_ROUTER
+        there = [m for m in known if Route(provider, m) not in self.retired and m != last]
+        ending = (last,) if last in named and Route(provider, last) not in self.retired else ()
+        return (*catalogue.pick(there), *ending)
+
+    def free_provider(self) -> str | None:
+        """The provider whose free models the name `free` stands for."""
+        known = self.providers.items()
+        return next((n for n, s in known if (p := preset_for(n, s)) and p.name == "openrouter"), None)
+
     def learning(
         self, route: Route, *, tools: bool | None = None, context_window: int | None = None
     ) -> Catalog:
@@ -109,6 +144,8 @@ class Catalog:
             self,
             listed={**{n: m for n, m in old.listed.items() if n in same}, **self.listed},
             learned={**{r: i for r, i in old.learned.items() if r.provider in same}, **self.learned},
+            free_models={**{n: f for n, f in old.free_models.items() if n in same}, **self.free_models},
+            retired=self.retired | {r for r in old.retired if r.provider in same},
         )
 
     def info(self, route: Route) -> ModelInfo:
@@ -121,20 +158,39 @@ class Catalog:
             *(m for m in (preset.models if preset else ()) if m.id == route.model),
         )
         owner = settings.model_info.get(route.model, _NO_SETTINGS)
-        windows = (owner.context_window, *(m.context_window for m in told))
-        tools = (owner.tools, *(m.tools for m in told))
+        price = owner.price.value() if owner.price else None
+        said = (
+            ModelInfo(
+                route.model,
+                owner.context_window,
+                owner.tools,
+                vision=owner.vision,
+                thinks=owner.thinks,
+                price=price,
+            ),
+            *told,
+        )
         tiers = (owner.tier, *(m.tier for m in told if m.tier != "weak"))
         return ModelInfo(
             route.model,
-            next((w for w in windows if w is not None), None),
-            next((t for t in tools if t is not None), None),
-            next((t for t in tiers if t is not None), "weak"),
+            _first(m.context_window for m in said),
+            _first(m.tools for m in said),
+            _first(tiers) or "weak",
             any(m.tiny for m in told),
+            _first(m.vision for m in said),
+            _first(m.thinks for m in said),
+            _first(m.price for m in said),
+            _first(m.slots for m in said),
         )
 
     def local(self, provider: str) -> bool:
-        """Whether this provider is on this machine or its network, by its address."""
+        """Whether this provider is on this machine or its network, by its address. A gateway never is: what stands
+        at such an address in its name only passes on.
+        """
         settings = self.providers[provider]
+        preset = preset_for(provider, settings)
+        if preset is not None and preset.is_gateway:
+            return False
         return is_local(settings.api_base) if settings.api_base else settings.kind == "starter"
 
     def default_model(self, provider: str) -> str:
@@ -144,6 +200,8 @@ class Catalog:
         settings = self.providers[provider]
         preset = preset_for(provider, settings)
         listed = self.listed.get(provider, ())
+        if preset is not None and preset.catalogue and not settings.default_model and not settings.models:
+            return next(iter(self.free_line(provider)), "")
         return (
             settings.default_model
             or (preset.strong if preset else "")
@@ -158,12 +216,16 @@ class Catalog:
         preset = preset_for(provider, settings)
         if preset is None or settings.default_model or settings.models:
             return self.default_model(provider)
+        if preset.catalogue:
+            return next(iter(self.free_line(provider)[1:]), self.default_model(provider))
         return preset.cheap or self.default_model(provider)
 
     def free(self, provider: str) -> bool:
-        """Whether the models that the preset names cost nothing."""
-        preset = preset_for(provider, self.providers[provider])
-        return self.local(provider) or (preset is not None and preset.free)
+        """Whether the models that the preset names cost nothing; nobody is billed where nobody has an account."""
+        settings = self.providers[provider]
+        preset = preset_for(provider, settings)
+        unknown = settings.anonymous and not settings.keys
+        return self.local(provider) or unknown or (preset is not None and preset.free)
 
     def names(self) -> refs.Names:
         return refs.Names(
@@ -182,6 +244,15 @@ class Catalog:
             )
         )
         return refs.Known(tuple(models), self.default_model(name), preset.bare_prefix if preset else "")
+
+
+def free_among(models: Iterable[ModelInfo]) -> tuple[str, ...]:
+    """The ids of those that can use tools and cost nothing, in their order."""
+    return tuple(m.id for m in models if m.tools and m.price is not None and m.price.free)
+
+
+def _first(values: Iterable[T | None]) -> T | None:
+    return next((value for value in values if value is not None), None)
 
 
 def kinds() -> tuple[str, ...]:
@@ -278,5 +349,7 @@ def _settings_problems(name: str, settings: ProviderSettings) -> Iterator[str]:
     key = settings.api_key.get_secret_value() if settings.api_key else ""
     if preset is not None and preset.needs_key and not key:
         yield f"providers.{name}: needs api_key (or {preset.env[0]} in the environment)"
+    if preset is not None and preset.anonymous and not key and not settings.anonymous:
+        yield f"providers.{name}: needs api_key, or anonymous = true; {privacy_line(preset.name)}"
     if key and not (key.isascii() and key.isprintable() and " " not in key):
         yield f"providers.{name}.api_key: holds a space, a line break or another character that no key has"

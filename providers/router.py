@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from providers import refs
+from providers.catalogue import FREE_ROUTER
 from providers.refs import Resolution
 from providers.registry import Catalog
 from providers.types import ModelInfo, Route
@@ -40,6 +41,7 @@ class ModelRouter:
             catalog.aliases,
             {**{role: chain[0] for role, chain in chains.items()}, **catalog.roles},
             {**catalog.fallback, **chains},
+            _free(catalog),
         )
         self._resolved: dict[str, tuple[Resolution, tuple[Candidate, ...]]] = {}
 
@@ -94,7 +96,7 @@ def automatic(catalog: Catalog) -> dict[str, tuple[str, ...]]:
     Local servers come first, in the order in which they were found, then the keys' providers. For `reasoning`
     the strong model of a provider comes before a local model that is weak or unknown; the other roles take
     the local and cheap ones first, memory's roles the free ones before those. The built-in model is always
-    last.
+    last. A catalogue of free models gives its best where a preset has its two names.
     """
     usual = {r: a for r, a in _USUAL_ALIAS.items() if a in catalog.aliases or a in catalog.fallback}
     chains: dict[str, tuple[str, ...]] = {}
@@ -113,7 +115,7 @@ def _ordered(role: str, catalog: Catalog) -> Iterable[str]:
     local = [p for p in catalog.providers if p not in built_in and catalog.local(p)]
     cloud = [p for p in catalog.providers if p not in built_in and p not in local]
     strong = [_ref(p, catalog.default_model(p)) for p in cloud]
-    cheap = [_ref(p, catalog.cheap_model(p)) for p in cloud]
+    cheap = [ref for p in cloud for ref in _cheap(p, catalog)]
     if role == "reasoning":
         able = [p for p in local if _tier(p, catalog) != "weak"]
         small = [p for p in local if p not in able]
@@ -124,10 +126,28 @@ def _ordered(role: str, catalog: Catalog) -> Iterable[str]:
     else:
         yield from (_ref(p, catalog.default_model(p)) for p in local)
         if role != "rlm":
-            yield from (_ref(p, catalog.cheap_model(p)) for p in cloud if catalog.free(p))
+            yield from (ref for p in cloud if catalog.free(p) for ref in _cheap(p, catalog))
         yield from cheap
         yield from strong
     yield from built_in
+
+
+def _cheap(provider: str, catalog: Catalog) -> Iterable[str]:
+    """The cheap model; of a catalogue all the free ones that it puts into a chain, the best of them late, since it
+    has the conversation to do.
+    """
+    line = catalog.free_line(provider) if provider in catalog.free_models else ()
+    if catalog.default_model(provider) in line:
+        ending = line[-1:] if line[-1] == FREE_ROUTER else ()
+        models = tuple(dict.fromkeys((*line[1 : len(line) - len(ending)], line[0], *ending)))
+    else:
+        models = (catalog.cheap_model(provider),)
+    return (_ref(provider, model) for model in models)
+
+
+def _free(catalog: Catalog) -> tuple[Route, ...]:
+    provider = catalog.free_provider()
+    return tuple(Route(provider, model) for model in catalog.free_line(provider)) if provider else ()
 
 
 def _tier(provider: str, catalog: Catalog) -> str:
