@@ -15,8 +15,8 @@ from bot.config.schema import RoleName
 from bot.config.validate import validate
 from bot.paths import Env
 from providers.errors import UnknownName
-from providers.presets import PRESETS, complete, preset_for
-from providers.refs import Known, Names, resolve
+from providers.presets import PRESETS, complete, preset_for, privacy_line
+from providers.refs import FREE, SIGN_IN, Known, Names, resolve
 from providers.settings import ProviderSettings
 
 ADAPTERS = "providers.adapters"
@@ -63,6 +63,11 @@ def _provider_notices(name: str, settings: ProviderSettings, env: Env) -> Iterat
     if preset is not None and preset.needs_key and not complete(name, settings, env).keys:
         text = f"has no key; set api_key, or {preset.env[0]} in the environment"
         yield Finding(at, text, fatal=False)
+    if preset is not None and preset.anonymous and not settings.keys and not settings.anonymous:
+        text = f"is not used yet: {privacy_line(preset.name)}; if that is all right, set anonymous = true"
+        yield Finding(at, text, fatal=False)
+    if preset is not None and preset.needs_key and settings.anonymous:
+        yield Finding((*at, "anonymous"), f"{preset.name} serves nobody without a key", fatal=False)
     if settings.rate_limit_remaining is not None:
         text = "tracked at run time; the value is ignored"
         yield Finding((*at, "rate_limit_remaining"), text, fatal=False)
@@ -79,6 +84,10 @@ class _References:
         self._roles = {k: v for k, v in _table(data, "roles").items() if isinstance(v, str)}
         self._chains = {k: tuple(_texts(v)) for k, v in _table(data, "fallback").items()}
         self._models = [model for known in self._providers.values() for model in known.models]
+        self._gateway = any(
+            (preset := preset_for(name, settings)) and preset.name == "openrouter"
+            for name, settings in considered.items()
+        )
         # A server of which no model is known may turn out to have any.
         self._unlisted = [name for name, known in self._providers.items() if not known.models]
 
@@ -124,6 +133,8 @@ class _References:
     def _leads_somewhere(self, target: str) -> bool:
         if target in self._aliases:
             return True  # where that one leads is looked at where it stands
+        if target == FREE and self._gateway:
+            return True
         try:
             resolve(target, Names(self._providers))
         except UnknownName:
@@ -133,6 +144,8 @@ class _References:
     def _typo(self, target: str) -> str:
         """What is wrong with a name that must be a mistake, and the fix; empty if it needn't be one."""
         head, slash, rest = target.partition("/")
+        if target == FREE:
+            return f"{found(target)}: {SIGN_IN}"
         if slash and head in PRESETS:
             return f"{found(target)} needs the provider {head}; add a section [providers.{head}]"
         if slash:
@@ -146,7 +159,7 @@ class _References:
         return f"there is no {found(target)}; did you mean {near}?{way_out}"
 
     def _chain_name(self, name: str) -> Iterator[Finding]:
-        asked_for = [*ROLES, *self._aliases]
+        asked_for = [*ROLES, *self._aliases, FREE]
         if name in asked_for or name in self._roles.values():
             return
         near = nearest(name, asked_for)
