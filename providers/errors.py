@@ -9,11 +9,14 @@
     ├── OutOfMoney ......... credential 402 and the 429s that mean it
     ├── RateLimited ........ model      429 (account-wide where the body says so)
     ├── UnknownModel ....... model      404 and friends
+    │   └── Withheld                    it is there, but not for this account: privacy settings, region, plan
     ├── NoToolSupport ...... model      it answers, but not with tools
+    ├── NoImageSupport ..... model      it answers, but takes no images
     ├── TooLong ............ request    the prompt exceeds the model's window
     ├── Loading ............ provider   a local server that is still loading its model
     ├── BadRequest ......... request    our request is at fault
     │   └── UnknownParameter            a part of it that this server doesn't know, another one may
+    │       └── BadThoughts             it does not accept the thinking that it was given back
     ├── Refused ............ request    the provider's policy, not ours
     ├── CostsMoney ......... request    it would be the first to cost something, which nobody allowed
     ├── OverLimit .......... request    it would go over a cap of `[limits]`
@@ -40,11 +43,11 @@ class ProviderError(Exception):
     """One failed attempt; `detail` is one line for a person, free of secrets.
 
     `retry_after` is the wait in seconds that the server asked for. `scope` may be widened for one instance (a
-    rate limit that the body says is the whole account's).
+    rate limit that the body says is the whole account's), `retries` changed (where the server says whether to).
     """
 
     scope: Scope = "model"
-    retries: ClassVar[int] = 0
+    retries: int = 0
     """How often the same candidate may be tried again within the call."""
     moves_on: ClassVar[bool] = True
     """Whether the next candidate may answer instead."""
@@ -120,8 +123,16 @@ class UnknownModel(ProviderError):
     summary = "doesn't know the model"
 
 
+class Withheld(UnknownModel):
+    summary = "withholds the model from your account"
+
+
 class NoToolSupport(ProviderError):
     summary = "can't use tools"
+
+
+class NoImageSupport(ProviderError):
+    summary = "can't see images"
 
 
 class TooLong(ProviderError):
@@ -155,6 +166,12 @@ class UnknownParameter(BadRequest):
     def __init__(self, detail: str = "", *, parameter: str = "", status: int | None = None) -> None:
         super().__init__(detail, status=status)
         self.parameter = parameter
+
+
+class BadThoughts(UnknownParameter):
+    """The signatures of one conversation don't hold; others' may."""
+
+    summary = "doesn't accept its own thinking back"
 
 
 class Refused(ProviderError):

@@ -25,6 +25,7 @@ from providers.errors import (
     TooLong,
     UnknownModel,
     UnknownParameter,
+    Withheld,
 )
 
 Class = type[ProviderError]
@@ -91,12 +92,10 @@ BY_CODE: tuple[tuple[Class, frozenset[str]], ...] = (
                 "model_deprecated",
                 "model_unavailable_upstream",
                 "no_endpoints",
-                "privacy_restricted",
-                "region_restricted",
-                "constraint_filtered",
             }
         ),
     ),
+    (Withheld, frozenset({"privacy_restricted", "region_restricted", "constraint_filtered"})),
     (
         Overloaded,
         frozenset({"overloaded_error", "server_is_overloaded", "slow_down", "provider_overloaded", "1305"}),
@@ -181,8 +180,9 @@ BY_WORDS: tuple[tuple[Class, frozenset[int], tuple[str, ...]], ...] = (
         frozenset({400, 404}),
         ("does not exist", "no such model", "invalid model", "' not found"),
     ),
-    (UnknownModel, frozenset({404}), ("no endpoints found", "data policy")),
-    (UnknownModel, frozenset({403}), ("requires a subscription",)),
+    (Withheld, frozenset({404}), ("data policy", "guardrail")),
+    (UnknownModel, frozenset({404}), ("no endpoints found",)),
+    (Withheld, frozenset({403}), ("requires a subscription",)),
 )
 
 BY_STATUS: Mapping[int, Class] = {

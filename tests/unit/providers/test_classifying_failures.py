@@ -90,7 +90,7 @@ CASES: list[tuple[int, object, type[ProviderError]]] = [
     (400, {"error": {"code": 400, "message": "model 'x' not found", "type": "x"}}, errors.UnknownModel),
     (404, openrouter(404, "No endpoints found for x"), errors.UnknownModel),
     (404, openrouter(404, "gone", error_type="free_variant_ended"), errors.UnknownModel),
-    (404, openrouter(404, "No endpoints found matching your data policy"), errors.UnknownModel),
+    (404, openrouter(404, "No endpoints found matching your data policy"), errors.Withheld),
     (
         429,
         [

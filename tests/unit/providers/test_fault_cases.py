@@ -43,7 +43,7 @@ EXPECTED: dict[int, list[str]] = {
     22: ["OutOfMoney"],
     23: ["UnknownModel"],
     24: ["NoToolSupport"],
-    25: ["UnknownModel"],
+    25: ["Withheld"],
     26: ["TooLong"],
     27: ["TooLong"],
     28: ["RateLimited"],
