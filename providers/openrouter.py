@@ -12,14 +12,15 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import httpx
 
-from providers import catalogue
+from providers import catalogue, quota
 from providers.endpoint import Endpoint
 from providers.errors import Malformed
+from providers.quota import FreeCalls
 from providers.settings import ProviderSettings
 
 KEY_LABEL = "nanobot"
@@ -34,18 +35,6 @@ class Fetched:
 
     models: list[dict[str, Any]]
     etag: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class FreeRequests:
-    """Calls of free models on this day (UTC), of all keys of the account together."""
-
-    used: int
-    limit: int
-
-    @property
-    def remaining(self) -> int:
-        return max(0, self.limit - self.used)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +66,6 @@ def site(api_base: str) -> str:
     return api_base.rstrip("/").removesuffix("/v1").removesuffix("/api")
 
 
-def read_free_requests(body: object) -> FreeRequests | None:
-    """What `GET /key` says of the free models; None where it doesn't."""
-    data = body.get("data") if isinstance(body, Mapping) else None
-    said = data.get("free_model_daily_requests") if isinstance(data, Mapping) else None
-    if not isinstance(said, Mapping):
-        return None
-    used, limit = said.get("used"), said.get("limit")
-    if not _count(limit):
-        return None
-    return FreeRequests(used if _count(used) else 0, limit)
-
-
 class OpenRouter:
     """One gateway that lists as OpenRouter does. `settings` are completed; their key is shown to that address only.
 
@@ -117,9 +94,9 @@ class OpenRouter:
             raise Malformed("lists no models")
         return Fetched(models, answer[1])
 
-    async def free_requests(self) -> FreeRequests | None:
-        """How many calls of free models the key's account has left today. Raises `Denied` for a wrong key."""
-        return read_free_requests(await self._endpoint.json(f"{self._base}/key"))
+    async def free_calls(self) -> FreeCalls | None:
+        """How many calls of free models the key's account made today, of how many. Raises `Denied` for a wrong key."""
+        return quota.free_calls(await self._endpoint.json(f"{self._base}/key"))
 
     async def exchange(self, code: str, pkce: Pkce) -> str:
         """The key for the code that the person brought back."""
@@ -132,7 +109,3 @@ class OpenRouter:
 
     async def aclose(self) -> None:
         await self._endpoint.aclose()
-
-
-def _count(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
