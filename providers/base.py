@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
+from providers.quota import FreeCalls
 from providers.settings import ProviderSettings
 from providers.types import ChatRequest, ModelInfo, ProviderEvent
 
@@ -27,6 +28,15 @@ class Provider(Protocol):
         ...
 
     async def aclose(self) -> None: ...
+
+
+@runtime_checkable
+class CountsFreeCalls(Protocol):
+    """What a provider may do besides: tell how many free calls its account has made today."""
+
+    async def free_calls(self) -> FreeCalls | None:
+        """As its server counts them; None where it doesn't. Spends nothing. Raises `ProviderError`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,20 +6,24 @@ import asyncio
 import hashlib
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from providers import accounts
 from providers.base import StateStore
 from providers.errors import NoModel
-from providers.health import Rest, owner
+from providers.health import Rest, holder, keyed, owner
 from providers.knowledge import Knowledge
-from providers.lineup import Means
+from providers.means import Means
+from providers.openrouter import Fetched, OpenRouter
+from providers.presets import preset_for
 from providers.refs import Resolution
-from providers.registry import Catalog, Registry
+from providers.registry import Catalog, Registry, usable
+from providers.retirement import is_retirement
 from providers.router import Candidate
-from providers.settings import ProviderSettings
-from providers.types import ChatReply, ChatRequest, ClientEvent, ModelInfo
+from providers.settings import Limits, ProviderSettings
+from providers.types import ChatReply, ChatRequest, ClientEvent, ModelInfo, Route, Tier
 from providers.walk import Walk
 
 
@@ -40,20 +44,23 @@ class ModelClient:
     """Asks the candidates behind a name until one answers. Lives in one event loop; holds all connections.
 
     `store` keeps rests and breakers over a restart (see `restore` and `flush_state`). `clock` is wall-clock
-    time in seconds since the epoch.
+    time in seconds since the epoch. `limits` say what may be spent.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what it works with; each has its default
         self,
         catalog: Catalog,
         registry: Registry | None = None,
         store: StateStore | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        *,
+        limits: Limits | None = None,
     ) -> None:
         registry = registry or Registry()
         self._store = store
         self._means = Means(registry, Knowledge(catalog, registry, clock), clock, sleep, random.random)
+        self._means.limits = limits or Limits()
 
     @property
     def catalog(self) -> Catalog:
@@ -97,15 +104,59 @@ class ModelClient:
         """The models that `name` stands for, in order, with what is known of them now. Raises `UnknownName`."""
         return self._means.knowledge.router.candidates(name)
 
+    def tier(self, route: str) -> Tier:
+        """How far the model of a `provider/model` is to be trusted; weak where nothing is known of it."""
+        provider, _, model = route.partition("/")
+        return (
+            self.catalog.info(Route(provider, model)).tier if provider in self.catalog.providers else "weak"
+        )
+
+    def gateways(self) -> tuple[str, ...]:
+        """The providers that publish a list with prices (`catalogue`) and may be asked for it."""
+        known = self.catalog.providers.items()
+        return tuple(
+            name
+            for name, settings in known
+            if (preset := preset_for(name, settings)) and preset.catalogue and usable(name, settings)
+        )
+
+    async def catalogue(self, provider: str, etag: str = "") -> Fetched | None:
+        """Ask a gateway for its list; None where it is still what `etag` stands for. Raises `ProviderError`."""
+        gateway = OpenRouter(self.catalog.providers[provider].with_key(0), clock=self._means.now)
+        try:
+            return await gateway.models(etag)
+        finally:
+            await gateway.aclose()
+
+    def stock(
+        self,
+        provider: str,
+        kept: object,
+        measured: Mapping[Route, tuple[int, int]],
+        *,
+        fresh: bool = False,
+    ) -> tuple[str, ...]:
+        """Use a gateway's list (`Fetched.models`) from now on; `fresh` says that it was just fetched. `measured`
+        ranks: see `providers.catalogue.ranked`. Returns the ids of its free models, best first.
+        """
+        return self._means.knowledge.stock(provider, kept, measured, fresh=fresh)
+
     def choices(self) -> tuple[str, ...]:
         """The names that a person may choose a model by."""
         return self._means.knowledge.router.names()
 
     def resting(self, name: str) -> tuple[tuple[Candidate, Rest], ...]:
-        """The candidates of `name` that are passed over now, and why. Raises `UnknownName`."""
-        now = self._means.now()
-        checked = ((c, self._means.health.check(c.route, now)) for c in self.candidates(name))
-        return tuple((candidate, rest) for candidate, rest in checked if rest)
+        """The candidates of `name` that are passed over now with each of their keys, and why until the first one is
+        back. Raises `UnknownName`.
+        """
+        health, now = self._means.health, self._means.now()
+        resting: list[tuple[Candidate, Rest]] = []
+        for candidate in self.candidates(name):
+            keys = range(max(1, len(self.catalog.providers[candidate.route.provider].keys)))
+            rests = [rest for key in keys if (rest := health.check(candidate.route, now, key))]
+            if len(rests) == len(keys):
+                resting.append((candidate, min(rests, key=lambda rest: rest.until)))
+        return tuple(resting)
 
     def status(self) -> tuple[ProviderStatus, ...]:
         """Every provider with its models and what of it rests now."""
@@ -124,14 +175,17 @@ class ModelClient:
             for name, settings in catalog.providers.items()
         )
 
-    async def adopt(self, catalog: Catalog) -> None:
-        """Use another catalog from now on. Unchanged providers keep their connections, rests and what was
-        learned of them; changed ones start afresh, the old ones' calls end undisturbed.
+    async def adopt(self, catalog: Catalog, limits: Limits | None = None) -> None:
+        """Use another catalog, and other limits where given, from now on. Unchanged providers keep their
+        connections, rests and what was learned of them; changed ones start afresh, the old ones' calls end
+        undisturbed. Where only keys changed, the others keep their rests.
         """
         old = self.catalog
+        if limits is not None:
+            self._means.limits = limits
         for name, settings in catalog.providers.items():
             if name in old.providers and old.providers[name] != settings:
-                self._means.health.forget(name)
+                self._means.health.forget(_gone(name, old.providers[name], settings))
         self._means.knowledge.replace(catalog.inheriting(old))
         await self._means.registry.keep(catalog)
 
@@ -142,17 +196,30 @@ class ModelClient:
         if self._store is None:
             return
         states = await self._store.load()
+        self._means.knowledge.retirements.restore(states)
+        self._means.knowledge.replace(self.catalog)
+        states = {scope: state for scope, state in states.items() if not is_retirement(scope)}
         self._means.health.restore(states, self._marks(), self._means.now())
+
+    async def refresh_accounts(self) -> None:
+        """Ask the providers that count an account's free calls (OpenRouter) for their own count, where it may have
+        moved away from ours. Spends nothing. A server that doesn't tell is asked again the next time.
+        """
+        await accounts.refresh(self._means)
+        await self.flush_state()
 
     async def flush_state(self) -> None:
         """Store what changed since the last time; nothing to do after an ordinary answer."""
         await self._means.registry.sweep()
         changes = self._means.health.changes(self._means.now())
-        if self._store is None or not changes:
+        retired = self._means.knowledge.retirements.changes()
+        if self._store is None or not (changes or retired):
             return
+        for scope, since in retired.items():
+            await self._store.save(scope, since)
         marks = self._marks()
         for scope, state in changes.items():
-            await self._store.save(scope, {**state, "of": marks.get(owner(scope), "")} if state else {})
+            await self._store.save(scope, {**state, "of": marks.get(holder(scope), "")} if state else {})
 
     async def aclose(self) -> None:
         """Store what is left to store and close all connections. May be called twice."""
@@ -162,10 +229,28 @@ class ModelClient:
             await self._means.registry.aclose()
 
     def _marks(self) -> dict[str, str]:
-        return {name: _mark(settings) for name, settings in self.catalog.providers.items()}
+        return {
+            holding: mark
+            for name, settings in self.catalog.providers.items()
+            for holding, mark in _marks_of(name, settings).items()
+        }
 
 
-def _mark(settings: ProviderSettings) -> str:
-    """Tells whether the address or the key is another one than when a rest was stored; gives neither away."""
-    key = settings.api_key.get_secret_value() if settings.api_key else ""
-    return hashlib.sha256(f"{settings.api_base}\n{key}".encode()).hexdigest()[:12]
+def _marks_of(name: str, settings: ProviderSettings) -> dict[str, str]:
+    """For each key (see `health.keyed`) what tells whether it or the address is another one than when a rest was
+    stored; gives neither away.
+    """
+    keys = [key.get_secret_value() for key in settings.keys] or [""]
+    return {
+        keyed(name, index): hashlib.sha256(f"{settings.api_base}\n{key}".encode()).hexdigest()[:12]
+        for index, key in enumerate(keys)
+    }
+
+
+def _gone(name: str, old: ProviderSettings, new: ProviderSettings) -> set[str]:
+    """The keys whose rests mean nothing any more: those that changed, or all where anything else did."""
+    before, after = _marks_of(name, old), _marks_of(name, new)
+    keyless: dict[str, object] = {"api_key": None, "api_keys": []}
+    if old.model_copy(update=keyless) != new.model_copy(update=keyless):
+        return {*before, *after}
+    return {holding for holding in {*before, *after} if before.get(holding) != after.get(holding)}

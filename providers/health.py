@@ -1,13 +1,16 @@
 """Which scopes rest, until when, and why: pure state, the time is passed in (epoch seconds).
 
 A scope is `provider:NAME`, `credential:NAME`, `account:NAME` (with `:free` behind it for the pool of free
-models that share one allowance) or `model:NAME/MODEL`. Each has a breaker, which counts failures, and a rest,
-which a server asked for or a rule gives. After either ends, one call goes through before the others do.
+models that share one allowance) or `model:NAME/MODEL`. All but the first belong to one key: from a provider's
+second on the name has its number behind it, as in `credential:groq#2`. Each scope has a breaker, which counts
+failures, and a rest, which a server asked for or a rule gives. After either ends, one call goes through before the
+others do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +24,9 @@ OPEN_FOR = (30.0, 60.0, 120.0, 300.0)
 LONGEST_REST = 86_400.0
 PROBE_LOST = 900.0
 """After this many seconds a probe that never reported is taken to be lost, and another may go."""
+
+FREE = ":free"
+_NUMBER = re.compile(r"#(\d+)$")
 
 RESTS: Mapping[type[ProviderError], float] = {
     RateLimited: 30.0,
@@ -47,6 +53,11 @@ class Breaker:
     @property
     def closed(self) -> bool:
         return self.opened == 0
+
+    @property
+    def streak(self) -> int:
+        """Failures since the last success."""
+        return next((n for n, (_, ok) in enumerate(reversed(self.outcomes)) if ok), len(self.outcomes))
 
     def succeeded(self, now: float) -> Breaker:
         return Breaker(self._with(now, True)) if self.closed else Breaker()
@@ -151,38 +162,39 @@ class HealthBook:
         self._touched: set[str] = set()
         self._stored: set[str] = set()
 
-    def check(self, route: Route, now: float) -> Rest | None:
-        """The rest that ends last among the route's scopes, or None if it may be called."""
-        rests = [
-            r for s in scopes(route).values() if s in self._states and (r := self._states[s].rest(s, now))
-        ]
+    def check(self, route: Route, now: float, key: int = 0) -> Rest | None:
+        """The rest that ends last among the scopes of the route with this key, or None if it may be called."""
+        states = self._states
+        if not states:
+            return None
+        rests = [r for s in scopes(route, key).values() if s in states and (r := states[s].rest(s, now))]
         return max(rests, key=lambda rest: rest.until) if rests else None
 
-    def admit(self, route: Route, now: float, *, force: bool = False) -> Rest | None:
+    def admit(self, route: Route, now: float, key: int = 0, *, force: bool = False) -> Rest | None:
         """As `check`; if the route may be called, it takes the one place of each half-open scope. `force`
         skips the wait of a breaker, not another call's place nor a rest that the server asked for.
         """
-        rest = self.check(route, now)
+        rest = self.check(route, now, key)
         if rest is not None and not (force and rest.breaker and not rest.probing):
             return rest
-        for scope in scopes(route).values():
+        for scope in scopes(route, key).values():
             state = self._states.get(scope)
             if state is not None and state.half_open:
                 self._states[scope] = replace(state, probe_at=now)
         return None
 
-    def release(self, route: Route) -> None:
+    def release(self, route: Route, key: int = 0) -> None:
         """Give up the places that `admit` took: the call ended without saying anything about its scopes."""
-        for scope in scopes(route).values():
+        for scope in scopes(route, key).values():
             state = self._states.get(scope)
             if state is not None and state.probe_at is not None:
                 self._states[scope] = replace(state, probe_at=None)
 
-    def record(self, route: Route, error: ProviderError | None, now: float) -> None:
+    def record(self, route: Route, error: ProviderError | None, now: float, key: int = 0) -> None:
         """Note how a call ended. A failure says that the scopes wider than its own work, and nothing of
         narrower ones.
         """
-        kinds = scopes(route)
+        kinds = scopes(route, key)
         order = list(kinds)
         failed = len(order) if error is None else _position(error, order)
         for position, kind in enumerate(order):
@@ -196,19 +208,34 @@ class HealthBook:
             elif state is not None and state.probe_at is not None:
                 self._states[scope] = replace(state, probe_at=None)
 
-    def forget(self, provider: str) -> None:
-        """Drop every state of a provider: its key or address is another one now."""
-        for scope in [s for s in self._states if owner(s) == provider]:
+    def hold(self, scope: str, error: ProviderError, now: float) -> None:
+        """Let a scope rest for what is known without a call."""
+        self._set(scope, _after(self._states.get(scope, _FRESH), error, now))
+
+    def lift(self, scope: str, now: float) -> None:
+        """End a scope's rest of more than a minute: it is known without a call that it is over."""
+        state = self._states.get(scope)
+        if state is not None and state.until > now + MINUTE:
+            self._set(scope, _FRESH)
+
+    def room(self, scope: str) -> int:
+        """How many calls may go out before one of them brought word: as many failures as would open its breaker."""
+        state = self._states.get(scope)
+        return STRIKES if state is None else max(1, STRIKES - state.breaker.streak)
+
+    def forget(self, holders: Collection[str]) -> None:
+        """Drop the state of every scope of these `holders`: their key or address is another one now."""
+        for scope in [s for s in self._states if holder(s) in holders]:
             self._states[scope] = _FRESH
             self._touched.add(scope)
 
     def restore(self, states: Mapping[str, Mapping[str, Any]], marks: Mapping[str, str], now: float) -> None:
-        """Take up what was stored with the `of` that `marks` holds for its provider; anything else is about a
-        provider that is gone or another one by now. Waits are capped, in case the clock was wrong when they
+        """Take up what was stored with the `of` that `marks` holds for its provider and key; anything else is
+        about one that is gone or another one by now. Waits are capped, in case the clock was wrong when they
         were written.
         """
         for scope, stored in states.items():
-            if not stored or stored.get("of") != marks.get(owner(scope)):
+            if not stored or stored.get("of") != marks.get(holder(scope)):
                 continue
             state = ScopeState.from_json(stored)
             until = min(state.until, now + LONGEST_REST)
@@ -239,20 +266,51 @@ class HealthBook:
             self._touched.add(scope)
 
 
-def scopes(route: Route) -> dict[str, str]:
-    """The scopes that a route depends on, the widest first: kind → key."""
-    free = ":free" if route.model.endswith(":free") or route.model == "openrouter/free" else ""
+def scopes(route: Route, key: int = 0) -> dict[str, str]:
+    """The scopes that a route depends on with one of its provider's keys, the widest first: kind → scope."""
+    name = keyed(route.provider, key)
     return {
         "provider": f"provider:{route.provider}",
-        "credential": f"credential:{route.provider}",
-        "account": f"account:{route.provider}{free}",
-        "model": f"model:{route.provider}/{route.model}",
+        "credential": f"credential:{name}",
+        "account": free_account(route.provider, key) if pooled(route.model) else f"account:{name}",
+        "model": f"model:{name}/{route.model}",
     }
+
+
+def pooled(model: str) -> bool:
+    """Whether a model is one of OpenRouter's free ones, which share one allowance (`openrouter/free` picks one)."""
+    return model.endswith(FREE) or model == "openrouter/free"
+
+
+def free_account(provider: str, key: int = 0) -> str:
+    """The scope of the allowance that an account's free models share."""
+    return f"account:{keyed(provider, key)}{FREE}"
+
+
+def keyed(provider: str, key: int) -> str:
+    """A provider's name with the number of its key, which the first one lacks."""
+    return f"{provider}#{key + 1}" if key else provider
+
+
+def holder(scope: str) -> str:
+    """The provider's name with the number of the key that a scope belongs to, as `keyed` makes it."""
+    return scope.partition(":")[2].partition("/")[0].removesuffix(FREE)
 
 
 def owner(scope: str) -> str:
     """The name of the provider that a scope belongs to."""
-    return scope.partition(":")[2].partition("/")[0].removesuffix(":free")
+    return _NUMBER.sub("", holder(scope))
+
+
+def title(scope: str) -> str:
+    """A scope in words: "groq", "groq's key 2", "openrouter's free models", "groq/some-model (key 2)"."""
+    kind, _, rest = scope.partition(":")
+    name, number = owner(scope), _NUMBER.search(holder(scope))
+    if kind == "credential":
+        return f"{name}'s key {number[1]}" if number else f"{name}'s key"
+    account = "free models" if rest.endswith(FREE) else "account"
+    what = {"provider": name, "account": f"{name}'s {account}"}.get(kind, f"{name}/{rest.partition('/')[2]}")
+    return f"{what} (key {number[1]})" if number else what
 
 
 def _position(error: ProviderError, order: list[str]) -> int:

@@ -5,10 +5,13 @@ them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 
+from providers import catalogue
 from providers.errors import Loading, ProviderError, Unreachable
 from providers.registry import Catalog, Registry
+from providers.retirement import Retirements
 from providers.router import Candidate, ModelRouter
 from providers.types import Route
 
@@ -23,6 +26,7 @@ class Knowledge:
         self.router = ModelRouter(catalog)
         self._registry = registry
         self._now = now
+        self.retirements = Retirements()
         self._asked: dict[str, float] = {}
 
     @property
@@ -31,7 +35,28 @@ class Knowledge:
 
     def replace(self, catalog: Catalog) -> None:
         """Use another catalog from now on; walks under way keep the candidates that they have."""
-        self.router = ModelRouter(catalog)
+        retired = self.retirements.routes
+        self.router = ModelRouter(catalog if catalog.retired == retired else catalog.retiring(retired))
+
+    def retire(self, route: Route) -> None:
+        """Note that a server knows no such model any more; of free ones that is remembered."""
+        if self.retirements.note(route, self._now()):
+            self.replace(self.catalog)
+
+    def stock(
+        self, provider: str, kept: object, measured: Mapping[Route, tuple[int, int]], *, fresh: bool
+    ) -> tuple[str, ...]:
+        """Use a list of a gateway's models; `fresh` says that it was just fetched. Returns its free ones, best
+        first.
+        """
+        now = self._now()
+        entries = catalogue.parse(kept)
+        if fresh:
+            self.retirements.relist(provider, [entry.info.id for entry in entries], now)
+        free = catalogue.ranked(provider, entries, measured, datetime.fromtimestamp(now, UTC).date())
+        if provider in self.catalog.providers:
+            self.replace(self.catalog.stocked(provider, [entry.info for entry in entries], free))
+        return free
 
     def teach(self, route: Route, *, tools: bool | None = None, context_window: int | None = None) -> None:
         """Note what a failure said of a model."""
@@ -58,7 +83,7 @@ class Knowledge:
         asked = self._asked.get(provider)
         return not candidate.route.model or asked is None or not 0 <= self._now() - asked < ASK_AGAIN
 
-    async def ask(self, candidate: Candidate) -> None:
+    async def ask(self, candidate: Candidate, key: int = 0) -> None:
         """Ask the candidate's server for its models, for at most `ASK_FOR` seconds.
 
         Raises `ProviderError` where that shows that calling it is useless: it can't be reached, is loading,
@@ -67,7 +92,7 @@ class Knowledge:
         provider = candidate.route.provider
         self._asked[provider] = self._now()
         try:
-            with self._registry.lease(provider, self.catalog.providers[provider]) as live:
+            with self._registry.lease(provider, self.catalog.providers[provider], key) as live:
                 async with asyncio.timeout(ASK_FOR):
                     models = await live.models()
         except TimeoutError:

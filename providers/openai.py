@@ -8,17 +8,24 @@ no copy.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import httpx
 
-from providers import catalogue, local
+from providers import catalogue, local, quota
 from providers.assembly import Assembly
 from providers.endpoint import Endpoint
 from providers.presets import is_local, preset_for
+from providers.quota import FreeCalls
 from providers.settings import ProviderSettings
-from providers.types import ChatRequest, ModelInfo, ProviderEvent
-from providers.wire import encode
+from providers.types import ChatRequest, ModelInfo, ProviderEvent, Route
+from providers.wire import REASONING, SHORT_IDS, WORD_AFTER_TOOLS, Quirks, encode
+
+_QUIRKS: Mapping[str, Quirks] = MappingProxyType(
+    {"deepseek": frozenset({REASONING}), "mistral": frozenset({SHORT_IDS, WORD_AFTER_TOOLS})}
+)
+"""What all models of a known provider want; the rest is learned from refusals."""
 
 
 class OpenAIProvider:
@@ -35,8 +42,9 @@ class OpenAIProvider:
     ) -> None:
         self.name = name
         self._base = (settings.api_base or "").rstrip("/")
-        self._endpoint = Endpoint(settings, transport, clock)
         preset = preset_for(name, settings)
+        quirks = _QUIRKS.get(preset.name, frozenset()) if preset else frozenset()
+        self._endpoint = Endpoint(settings, transport, clock, quirks=quirks)
         self._catalogue = preset is not None and preset.catalogue
 
     def stream(self, model: str, request: ChatRequest) -> AsyncGenerator[ProviderEvent, None]:
@@ -45,7 +53,8 @@ class OpenAIProvider:
             f"{self._base}/chat/completions",
             model,
             lambda quirks: encode(model, request, quirks),
-            Assembly(tools=bool(request.tools)),
+            Assembly(tools=bool(request.tools), route=Route(self.name, model)),
+            thinks=request.thinks,
         )
 
     async def models(self) -> Sequence[ModelInfo]:
@@ -56,6 +65,10 @@ class OpenAIProvider:
         if not is_local(self._base):
             return local.parse_models(listed)
         return await local.describe(self._endpoint.json, self._base, listed)
+
+    async def free_calls(self) -> FreeCalls | None:
+        """What OpenRouter's account has used of today's calls to free models; other servers don't count them."""
+        return quota.free_calls(await self._endpoint.json(f"{self._base}/key"))
 
     async def aclose(self) -> None:
         """Close all connections. May be called twice."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from providers.router import Candidate
 from providers.tokens import estimate_tokens
-from providers.types import ChatRequest, Message, ModelInfo
+from providers.types import ChatRequest, Message, ModelInfo, Route
 
 USUAL_ANSWER = 256
 """Tokens kept free for the answer where the request sets no limit."""
@@ -17,12 +17,19 @@ USUAL_ANSWER = 256
 @dataclass(frozen=True, slots=True)
 class Step:
     """One candidate and the request as it gets it. `shortage` says how its window is too small; "" if it
-    isn't.
+    isn't. `key` is which of its provider's keys is used, `instead_of` the model that this one stands in for.
     """
 
     candidate: Candidate
     request: ChatRequest
     shortage: str = ""
+    key: int = 0
+    instead_of: Route | None = None
+
+    def with_(self, candidate: Candidate, request: ChatRequest) -> Step:
+        """The same step with what is known of its model by now; `request` is the caller's own."""
+        fresh = step_for(candidate, request)
+        return replace(fresh, key=self.key, instead_of=self.instead_of)
 
 
 def plan(candidates: Iterable[Candidate], request: ChatRequest) -> list[Step]:

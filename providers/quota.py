@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from providers import waits
+from providers.errors import RateLimited
 from providers.types import RateWindow, Route
 
 LONGEST_GUESS = 900.0
@@ -27,6 +28,8 @@ LONGEST_GUESS = 900.0
 limit), one more call finds that out.
 """
 DAY = 86_400.0
+COUNTING = "openrouter"
+"""The preset whose server counts calls to free models."""
 FREE_A_MINUTE = 20
 MOST_FREE_A_DAY = 1000
 """What OpenRouter gives those who once bought credit; others get 50. `GET /key` tells which."""
@@ -205,6 +208,6 @@ class FreeDays:
         return one
 
 
-def next_day(now: float) -> float:
-    """The next 00:00 UTC."""
-    return (now // DAY + 1) * DAY
+def used_up(now: float) -> RateLimited:
+    """What the account of free models says until the next 00:00 UTC."""
+    return RateLimited("today's free calls are used up", retry_after=DAY - now % DAY)

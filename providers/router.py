@@ -36,6 +36,7 @@ class ModelRouter:
         self.catalog = catalog
         chains = automatic(catalog)
         self._automatic = frozenset(chains)
+        self._unwritten = frozenset(chains) - usual_names(catalog).keys()
         self._names = refs.Names(
             catalog.names().providers,
             catalog.aliases,
@@ -56,6 +57,10 @@ class ModelRouter:
         Raises `UnknownName`.
         """
         return self._look_up(name)[1]
+
+    def unwritten(self, name: str) -> bool:
+        """Whether nobody wrote the chain of this role: it is made of everything known."""
+        return name in self._unwritten
 
     def names(self) -> tuple[str, ...]:
         """What a person may choose from: aliases, then every known `provider/model`."""
@@ -98,7 +103,7 @@ def automatic(catalog: Catalog) -> dict[str, tuple[str, ...]]:
     the local and cheap ones first, memory's roles the free ones before those. The built-in model is always
     last. A catalogue of free models gives its best where a preset has its two names.
     """
-    usual = {r: a for r, a in _USUAL_ALIAS.items() if a in catalog.aliases or a in catalog.fallback}
+    usual = usual_names(catalog)
     chains: dict[str, tuple[str, ...]] = {}
     for role in ROLES:
         if role in catalog.roles or role in catalog.fallback or role in catalog.aliases:
@@ -108,6 +113,11 @@ def automatic(catalog: Catalog) -> dict[str, tuple[str, ...]]:
         elif catalog.providers:
             chains[role] = tuple(dict.fromkeys(_ordered(role, catalog)))
     return chains
+
+
+def usual_names(catalog: Catalog) -> dict[str, str]:
+    """The roles that an alias or chain of the owner serves by its name."""
+    return {r: a for r, a in _USUAL_ALIAS.items() if a in catalog.aliases or a in catalog.fallback}
 
 
 def _ordered(role: str, catalog: Catalog) -> Iterable[str]:

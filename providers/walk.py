@@ -10,11 +10,11 @@ from contextlib import aclosing
 
 from providers.deadline import Deadline
 from providers.errors import CutStream, Misconfigured, NoModel, ProviderError, Stalled
-from providers.lineup import Lineup, Means, Path
+from providers.lineup import Lineup, Path
+from providers.means import Means
 from providers.plan import Step
 from providers.settings import ProviderSettings
 from providers.types import (
-    Attempt,
     ChatReply,
     ChatRequest,
     ClientEvent,
@@ -76,7 +76,7 @@ class Walk:
                 self._lineup.follow(step, error)
                 return
             tries += 1
-            if not self._lineup.admitted(step):
+            if not await self._lineup.admitted(step):
                 return
 
     async def _call(self, step: Step) -> AsyncGenerator[ClientEvent, None]:
@@ -99,13 +99,12 @@ class Walk:
             reported = not self._cut_short
             self._lineup.failed(step, error, self._deadline.now() - started, counts=reported)
         finally:
-            if not reported:
-                self._means.health.release(step.candidate.route)
+            self._lineup.ended(step, reported=reported)
 
     async def _ask(self, step: Step, started: float) -> AsyncGenerator[ProviderEvent, None]:
         """One provider's events within the deadline, a completion as the last. Raises `ProviderError`."""
         route = step.candidate.route
-        with self._means.registry.lease(route.provider, self._settings(step)) as provider:
+        with self._means.registry.lease(route.provider, self._settings(step), step.key) as provider:
             async with aclosing(provider.stream(route.model, step.request)) as stream:
                 # Where others could answer too, they keep half of the time that is left.
                 until = self._deadline.share(0.5 if self._lineup.others_healthy() else 1.0)
@@ -119,6 +118,7 @@ class Walk:
                         waited = self._deadline.now() - started
                         self._cut_short = waited < FAIR_CHANCE
                         raise Stalled(f"no answer within {waited:.0f} s") from None
+                    self._lineup.heard()
                     yield event
                     if isinstance(event, Completion):
                         return
@@ -126,8 +126,7 @@ class Walk:
 
     def _reply(self, step: Step, completion: Completion, started: float) -> ChatReply:
         candidate = step.candidate
-        self._means.health.record(candidate.route, None, self._means.now())
-        self._path.note(Attempt(candidate.route, seconds=self._deadline.now() - started))
+        self._lineup.answered(step, completion.limits, self._deadline.now() - started)
         self._answered = True
         return ChatReply(
             completion.message,
@@ -149,6 +148,6 @@ class Walk:
         """Whether the same candidate is asked once more at once."""
         if tries >= error.retries or self._deadline.passed:
             return False
-        if self._means.health.check(step.candidate.route, self._means.now()) is not None:
+        if self._means.health.check(step.candidate.route, self._means.now(), step.key) is not None:
             return False
         return seconds <= SLOW_FAILURE or not self._lineup.others_healthy()

@@ -149,9 +149,9 @@ async def test_concurrent_turns_with_one_candidate_wait_for_the_one_that_tries()
 @pytest.mark.parametrize(
     ("error", "sibling_rests"),
     [
-        (errors.Overloaded(retry_after=60), False),
+        (errors.Overloaded(retry_after=90), False),
         (errors.Denied(), True),
-        (errors.ServerError(retry_after=60), True),
+        (errors.ServerError(retry_after=90), True),
     ],
 )
 async def test_only_the_scope_of_the_failure_rests(error: errors.ProviderError, sibling_rests: bool) -> None:
@@ -164,7 +164,7 @@ async def test_only_the_scope_of_the_failure_rests(error: errors.ProviderError, 
 
 
 async def test_the_allowance_of_all_free_models_rests_as_one() -> None:
-    client = scripted_client({"p": ScriptedProvider(errors.RateLimited(retry_after=60, scope="account"))})
+    client = scripted_client({"p": ScriptedProvider(errors.RateLimited(retry_after=90, scope="account"))})
     with pytest.raises(NoModel):
         await client.chat("p/a:free", ASK)
 

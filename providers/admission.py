@@ -1,0 +1,128 @@
+"""Whether a step may be called now, by everything that is known of limits, rests and calls under way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from providers.deadline import Deadline
+from providers.errors import RateLimited, Stalled
+from providers.health import Rest, pooled, scopes
+from providers.means import Means
+from providers.plan import Step
+from providers.presets import preset_for
+from providers.quota import COUNTING, FREE_A_MINUTE, used_up
+from providers.tokens import estimate_tokens
+
+
+class Admission:
+    """The door of one call, which holds at most one place at a time."""
+
+    def __init__(self, means: Means, deadline: Deadline) -> None:
+        self._means = means
+        self._deadline = deadline
+        self._inside: tuple[str, ...] = ()
+
+    async def enter(self, step: Step, *, force: bool, others: Callable[[], bool]) -> Rest | None:
+        """Take a place for a call, or say why it isn't to be made now. Where many try a server of which nothing was
+        heard yet, wait for word of it first; not for all of the time where `others` could answer. `force` overrules
+        a breaker.
+        """
+        means, route = self._means, step.candidate.route
+        rest = self._limited(step)
+        if rest is None and self._crowded(step) is not None:
+            rest = await self._word(step, others) or self._limited(step)
+        if rest is None:
+            rest = means.health.admit(route, means.now(), step.key, force=force)
+        if rest is None:
+            self._take(step)
+        return rest
+
+    def heard(self) -> None:
+        """The call that entered brought word."""
+        if self._inside:
+            self._means.crowd.leave(self._inside, self._means.now())
+            self._inside = ()
+
+    def left(self) -> None:
+        """The call that entered is over."""
+        if self._inside:
+            self._means.crowd.leave(self._inside)
+            self._inside = ()
+
+    def _limited(self, step: Step) -> Rest | None:
+        """A limit that holds the step back before anybody refuses it."""
+        means, route, now = self._means, step.candidate.route, self._means.now()
+        rpm = self._rpm(route.provider)
+        ready_at = means.pace.ready_at(route.provider, rpm, now)
+        if ready_at > now:
+            detail = f"the limit of {rpm} requests a minute that you set"
+            return Rest("", ready_at, RateLimited.__name__, detail)
+        short = means.quotas.shortage(route, step.key, lambda: _prompt(step), now)
+        if short is not None:
+            return Rest(scopes(route, step.key)["model"], short.until, RateLimited.__name__, short.detail)
+        return self._pool_empty(step, now) if pooled(route.model) else None
+
+    def _pool_empty(self, step: Step, now: float) -> Rest | None:
+        """OpenRouter's limits on free models, which it tells nobody before they are reached."""
+        means, account = self._means, self._pool(step)
+        if account is None:
+            return None
+        if not means.free_days.left(account, now):
+            means.health.hold(account, used_up(now), now)
+            return None  # the health book says it, also in the status
+        ready_at = means.pace.ready_at(account, FREE_A_MINUTE, now)
+        detail = f"{FREE_A_MINUTE} free calls a minute are all it allows"
+        return Rest(account, ready_at, RateLimited.__name__, detail) if ready_at > now else None
+
+    def _pool(self, step: Step) -> str | None:
+        """The scope of the allowance that a free model shares."""
+        route = step.candidate.route
+        settings = self._means.knowledge.catalog.providers.get(route.provider)
+        preset = preset_for(route.provider, settings) if settings else None
+        return scopes(route, step.key)["account"] if preset and preset.name == COUNTING else None
+
+    def _take(self, step: Step) -> None:
+        means, route, now = self._means, step.candidate.route, self._means.now()
+        means.pace.note(route.provider, self._rpm(route.provider), now)
+        means.quotas.spend(route, step.key, lambda: _prompt(step))
+        if pooled(route.model) and (account := self._pool(step)):
+            means.pace.note(account, FREE_A_MINUTE, now)
+            means.free_days.note(account, now)
+        self._inside = _doors(step)
+        means.crowd.enter(self._inside)
+
+    def _crowded(self, step: Step) -> float | None:
+        """How long to wait for word of those that are under way, in seconds; None where there is no need."""
+        means, now = self._means, self._means.now()
+        wait = means.crowd.wait({scope: means.health.room(scope) for scope in _doors(step)}, now)
+        if wait is None or means.health.check(step.candidate.route, now, step.key) is not None:
+            return None
+        return wait
+
+    async def _word(self, step: Step, others: Callable[[], bool]) -> Rest | None:
+        """Wait for it. Returns a rest where none came in time."""
+        began = self._deadline.now()
+        limit = self._deadline.share(0.5 if others() else 1.0)
+        while (wait := self._crowded(step)) is not None:
+            try:
+                async with self._deadline.timeout(min(began + wait, limit)):
+                    await self._means.crowd.news()
+            except TimeoutError:
+                if began + wait <= limit:
+                    return None
+                return Rest("", 0.0, Stalled.__name__, "others are still waiting for its first word")
+        return None
+
+    def _rpm(self, provider: str) -> int | None:
+        settings = self._means.knowledge.catalog.providers.get(provider)
+        return settings.rate_limit_rpm if settings else None
+
+
+def _doors(step: Step) -> tuple[str, ...]:
+    """The scopes by which calls under way are counted: those whose breakers a server that is down opens."""
+    known = scopes(step.candidate.route, step.key)
+    return known["provider"], known["model"]
+
+
+def _prompt(step: Step) -> int:
+    return estimate_tokens(step.request.messages, step.request.tools)
