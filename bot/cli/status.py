@@ -86,7 +86,7 @@ def _running(report: Mapping[str, Any], now: float) -> Iterator[Row]:
     yield "why these", report.get("choice") or "unknown"
     for rest in report.get("providers", ()):
         until = f" until {_clock(rest['until'], now)}" if rest.get("until") else ""
-        yield "resting", f"{rest['scope']}{until}: {rest['reason']}"
+        yield "resting", f"{rest.get('name') or rest['scope']}{until}: {rest['reason']}"
     for kind, channel in report.get("channels", {}).items():
         yield kind, _channel(channel, now)
     yield from _work(report)

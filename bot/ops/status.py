@@ -18,7 +18,7 @@ from bot.version import program_version
 from channels.base import Channel
 from providers import errors
 from providers.client import ModelClient
-from providers.health import Rest
+from providers.health import Rest, title
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,12 @@ class Status:
             "models": self._routes(),
             "choice": self.discovery.choice,
             "providers": [
-                {"scope": rest.scope, "until": rest.until, "reason": _reason(rest)}
+                {
+                    "scope": rest.scope,
+                    "name": title(rest.scope),
+                    "until": rest.until,
+                    "reason": _reason(rest),
+                }
                 for rest in self._resting()
             ],
             "channels": {kind: asdict(channel.status) for kind, channel in self.channels.items()},
@@ -67,7 +72,7 @@ class Status:
         lines.append(f"Model: {routes[0]}{others}" if routes else "No model.")
         for rest in self._resting():
             until = f" until {notices.clock(rest.until, now)}" if rest.until else ""
-            lines.append(f"Resting{until}: {rest.scope} ({_reason(rest)})")
+            lines.append(f"Resting{until}: {title(rest.scope)} ({_reason(rest)})")
         waiting = await self.database.read(inbox.waiting)
         lines.append(f"Messages being answered or waiting: {waiting}.")
         return "\n".join(lines)
