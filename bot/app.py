@@ -158,7 +158,9 @@ async def opened(start: Start) -> AsyncIterator[App]:
         database = await Database.open(start.data / "nanobot.db")
         stack.push_async_callback(database.aclose)
         discovery = Discovery(config, start.env, start.look)
-        models = ModelClient(await discovery.catalog(), store=ProviderStates(database, time.time))
+        models = ModelClient(
+            await discovery.catalog(), store=ProviderStates(database, time.time), limits=config.limits
+        )
         stack.push_async_callback(models.aclose)
         await models.restore()
         discovery.attach(models)
