@@ -112,6 +112,68 @@ def chat(
     _run(talk.conversation(context.obj))
 
 
+@cli.command(
+    epilog="Examples: `nanobot init`, `nanobot init --provider groq --key-env GROQ_API_KEY --limit-month 10 --yes`"
+)
+def init(  # noqa: PLR0913 -- one parameter for each flag
+    context: typer.Context,
+    *,
+    provider: Annotated[str, typer.Option(help="Add this provider of models.", metavar="NAME")] = "",
+    key_env: Annotated[
+        str, typer.Option(help="Its key is in this environment variable, where it stays.", metavar="VARIABLE")
+    ] = "",
+    key_file: Annotated[
+        Path | None, typer.Option(help="Its key is in this file, where it stays.", metavar="FILE")
+    ] = None,
+    api_base: Annotated[str, typer.Option(help="Its address, unless it is a known one.", metavar="URL")] = "",
+    anonymous: Annotated[
+        bool,
+        typer.Option(
+            "--anonymous", help="It asks for no key and may keep what it is sent; that is all right."
+        ),
+    ] = False,
+    gguf: Annotated[
+        Path | None, typer.Option(help="Run this model file with llama.cpp.", metavar="FILE")
+    ] = None,
+    telegram_token_env: Annotated[
+        str, typer.Option(help="The Telegram bot's token is in this variable.", metavar="VARIABLE")
+    ] = "",
+    limit_day: Annotated[
+        float | None, typer.Option(help="Spend at most this a day.", metavar="USD", min=0)
+    ] = None,
+    limit_month: Annotated[
+        float | None, typer.Option(help="Spend at most this a month.", metavar="USD", min=0)
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Write it without a question.")] = False,
+    json: Json = False,
+) -> None:
+    """Set nanobot up: who answers, where you write, what it may cost. Without flags it asks.
+
+    Keys and tokens are tried in a way that costs nothing. What stands in the file stays, comments included, however
+    often this is run.
+    The exit code is 0, or 1 if a key was refused, 2 if something is wrong with the flags or the file.
+    """
+    from bot.cli import init as setting_up  # noqa: PLC0415 -- httpx and more
+
+    flags = setting_up.Flags(
+        provider,
+        key_env,
+        key_file,
+        api_base,
+        anonymous,
+        gguf,
+        telegram_token_env,
+        limit_day,
+        limit_month,
+        yes,
+    )
+    if not flags.given:
+        raise typer.Exit(_run(setting_up.by_questions(context.obj)))
+    report, code = _run(setting_up.by_flags(context.obj, flags))
+    print(_json(report.as_json()) if json else setting_up.render(report))
+    raise typer.Exit(code)
+
+
 @cli.command(epilog="Example: `nanobot status --json | jq .outbox`")
 def status(context: typer.Context, json: Json = False) -> None:
     """How nanobot is. The exit code is 0 if it runs and all is well."""
@@ -120,6 +182,25 @@ def status(context: typer.Context, json: Json = False) -> None:
     report, well = _run(shown.gather(context.obj))
     print(_json(report) if json else shown.render(report, time.time()))
     raise typer.Exit(0 if well else 1)
+
+
+@cli.command(epilog="Examples: `nanobot doctor`, `nanobot doctor --calls`")
+def doctor(
+    context: typer.Context,
+    calls: Annotated[
+        bool, typer.Option("--calls", help="Call models that cost money, too (a fraction of a cent each).")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Look whether everything works, and say what to do. The exit code is 0, or 1 for warnings, 2 for errors.
+
+    Each provider: its name, connection and key, its models, and one short call with a tool at free and local ones.
+    """
+    from bot.cli import doctor as doctoring  # noqa: PLC0415 -- httpx and more
+
+    found = _run(doctoring.diagnose(context.obj, calls=calls))
+    print(_json(found.as_json()) if json else doctoring.render(found.findings, sys.stdout))
+    raise typer.Exit(doctoring.exit_code(found.findings))
 
 
 @cli.command(epilog="Example: `nanobot --config my.toml check`")
