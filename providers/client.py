@@ -38,6 +38,9 @@ class ProviderStatus:
     model: str
     models: tuple[ModelInfo, ...]
     rests: tuple[Rest, ...]
+    keys: int = 0
+    asked: bool = False
+    """Whether a call to it has ended since the start."""
 
 
 class ModelClient:
@@ -171,6 +174,8 @@ class ModelClient:
                 catalog.default_model(name),
                 tuple(catalog.listed.get(name, ())),
                 tuple(rest for rest in rests if owner(rest.scope) == name),
+                len(settings.keys),
+                self._means.health.asked(name),
             )
             for name, settings in catalog.providers.items()
         )

@@ -254,6 +254,10 @@ class HealthBook:
         self._touched.clear()
         return changed
 
+    def asked(self, provider: str) -> bool:
+        """Whether a call to it has ended since the start, or something of it is left from before."""
+        return f"provider:{provider}" in self._states
+
     def resting(self, now: float) -> tuple[Rest, ...]:
         """Everything that rests now, for `nanobot status`."""
         rests = (state.rest(scope, now) for scope, state in sorted(self._states.items()))

@@ -84,12 +84,23 @@ def _running(report: Mapping[str, Any], now: float) -> Iterator[Row]:
     for role, routes in report.get("models", {}).items():
         yield role, _chain(routes)
     yield "why these", report.get("choice") or "unknown"
-    for rest in report.get("providers", ()):
-        until = f" until {_clock(rest['until'], now)}" if rest.get("until") else ""
-        yield "resting", f"{rest.get('name') or rest['scope']}{until}: {rest['reason']}"
+    for provider in report.get("providers", ()):
+        yield from _provider(provider, now)
     for kind, channel in report.get("channels", {}).items():
         yield kind, _channel(channel, now)
     yield from _work(report)
+
+
+def _provider(provider: Mapping[str, Any], now: float) -> Iterator[Row]:
+    states = {"ok": "ok", "resting": "resting", "unasked": "not asked yet"}
+    where = provider.get("address") or "this machine"
+    keys = f", {provider['keys']} keys" if provider.get("keys", 0) > 1 else ""
+    serves = ", ".join(provider.get("roles", ())) or "nothing"
+    state = states.get(provider.get("state", ""), "unknown")
+    yield provider["name"], f"{state}; for {serves}; {provider.get('kind')} at {where}{keys}"
+    for rest in provider.get("rests", ()):
+        until = f" until {_clock(rest['until'], now)}" if rest.get("until") else ""
+        yield "", f"resting{until}: {rest.get('name') or rest['scope']} {rest['reason']}"
 
 
 def _stopped(report: Mapping[str, Any]) -> Iterator[Row]:

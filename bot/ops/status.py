@@ -17,8 +17,10 @@ from bot.storage.database import Database
 from bot.version import program_version
 from channels.base import Channel
 from providers import errors
-from providers.client import ModelClient
+from providers.client import ModelClient, ProviderStatus
 from providers.health import Rest, title
+
+ROLES = ("reasoning", "rlm", "compaction", "reflection")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +49,7 @@ class Status:
             "socket": str(self.socket),
             "models": self._routes(),
             "choice": self.discovery.choice,
-            "providers": [
-                {
-                    "scope": rest.scope,
-                    "name": title(rest.scope),
-                    "until": rest.until,
-                    "reason": _reason(rest),
-                }
-                for rest in self._resting()
-            ],
+            "providers": [self._provider(one) for one in self.models.status()],
             "channels": {kind: asdict(channel.status) for kind, channel in self.channels.items()},
             "turns_running": running,
             "messages_waiting": await self.database.read(inbox.waiting),
@@ -77,14 +71,31 @@ class Status:
         lines.append(f"Messages being answered or waiting: {waiting}.")
         return "\n".join(lines)
 
+    def _provider(self, one: ProviderStatus) -> dict[str, Any]:
+        """One provider; `state` is "ok", "resting" (all or a part of it, see `rests`) or "unasked"."""
+        roles = {
+            role: [c.route.model for c in self.models.candidates(role) if c.route.provider == one.name]
+            for role in ROLES
+        }
+        return {
+            "name": one.name,
+            "kind": one.kind,
+            "address": one.address,
+            "local": one.local,
+            "keys": one.keys,
+            "roles": {role: models for role, models in roles.items() if models},
+            "state": "resting" if one.rests else "ok" if one.asked else "unasked",
+            "rests": [
+                {"scope": r.scope, "name": title(r.scope), "until": r.until, "reason": _reason(r)}
+                for r in one.rests
+            ],
+        }
+
     def _resting(self) -> list[Rest]:
         return [rest for provider in self.models.status() for rest in provider.rests]
 
     def _routes(self) -> dict[str, list[str]]:
-        return {
-            role: [str(candidate.route) for candidate in self.models.candidates(role)]
-            for role in ("reasoning", "rlm", "compaction", "reflection")
-        }
+        return {role: [str(candidate.route) for candidate in self.models.candidates(role)] for role in ROLES}
 
 
 def _reason(rest: Rest) -> str:

@@ -44,15 +44,49 @@ def test_a_long_chain_is_shortened() -> None:
     assert row(screen, "reasoning") == "a/a, then b/b, then c/c, and 2 more"
 
 
+def provider(**changed: Any) -> dict[str, Any]:
+    return {
+        "name": "big",
+        "kind": "openai_compat",
+        "address": "https://big.example/v1",
+        "local": False,
+        "keys": 1,
+        "roles": {"reasoning": ["one"], "rlm": ["two"]},
+        "state": "ok",
+        "rests": [],
+        **changed,
+    }
+
+
+def test_each_provider_has_its_line() -> None:
+    waiting = provider(name="small", state="unasked", keys=2, roles={}, address="", kind="starter")
+    screen = render(report(providers=[provider(), waiting]), NOW)
+
+    assert row(screen, "big") == "ok; for reasoning, rlm; openai_compat at https://big.example/v1"
+    assert row(screen, "small") == "not asked yet; for nothing; starter at this machine, 2 keys"
+
+
 def test_what_rests_waits_and_failed_is_shown() -> None:
-    resting = {"scope": "big/one", "until": NOW + 60, "reason": "is out of credit"}
+    resting = {
+        "scope": "credential:big#2",
+        "name": "big's key 2",
+        "until": NOW + 60,
+        "reason": "is out of credit",
+    }
     screen = render(
-        report(providers=[resting], outbox={"queued": 2, "refused": 1}, messages_waiting=3, turns_running=1),
+        report(
+            providers=[provider(state="resting", rests=[resting])],
+            outbox={"queued": 2, "refused": 1},
+            messages_waiting=3,
+            turns_running=1,
+        ),
         NOW,
     )
 
-    assert row(screen, "resting").startswith("big/one until ")
-    assert row(screen, "resting").endswith(": is out of credit")
+    assert row(screen, "big").startswith("resting; ")
+    line = next(line for line in screen.splitlines() if "key 2" in line)
+    assert line.strip().startswith("resting until ")
+    assert line.endswith(": big's key 2 is out of credit")
     assert row(screen, "messages") == "3 taken and not answered yet, 1 being answered"
     assert row(screen, "replies") == "2 queued, 1 refused"
 
