@@ -21,24 +21,31 @@ from pathlib import Path
 from pydantic import BaseModel, SecretStr
 
 from bot import paths, plugins
-from bot.agent.agent import Agent
+from bot.agent.agent import Agent, House
+from bot.agent.profiles import Profiles
+from bot.agent.workers import Household, Workers
+from bot.catalogues import Catalogues
 from bot.config import Config, Loaded
 from bot.core import CoreBuilder
+from bot.desk import Desk
 from bot.discovery import Discovery, Look, look_around
 from bot.errors import StorageError
-from bot.gateway.bus import Bus
+from bot.gateway.approvals import Approvals
+from bot.gateway.bus import Bus, Lane
 from bot.gateway.commands import MENU, Commands
 from bot.gateway.gate import Gate
 from bot.gateway.outbox import Outbox
 from bot.gateway.people import OWNER, People, Person, outgoing
+from bot.gateway.post import PostOffice
 from bot.ops import control
 from bot.ops.control import Control
 from bot.ops.status import Status
+from bot.schedule.bell import Bell
 from bot.storage import inbox, outbox
 from bot.storage.database import Database
 from bot.storage.lock import locked
 from bot.storage.states import ProviderStates
-from bot.storage.tables import Pairing, Role
+from bot.storage.tables import Inbox, Pairing, Role, Turn
 from bot.supervisor import Supervisor
 from channels.base import Channel, ChannelSpec
 from channels.terminal import TerminalChannel
@@ -78,6 +85,8 @@ class App:
     bus: Bus
     outbox: Outbox
     gate: Gate
+    approvals: Approvals
+    workers: Workers
     status: Status
     _database: Database
     _supervisor: Supervisor
@@ -94,8 +103,11 @@ class App:
             log.info("found %d messages to answer and %d to deliver", len(work.rows), len(undelivered))
         self.outbox.put(undelivered)
         turns = {turn.id: turn for turn in work.turns}
-        for row in sorted(work.rows, key=lambda row: (row.turn not in turns, row.id or 0)):
-            self.bus.put([row], turns.get(row.turn))
+        for turn in work.turns:
+            self.bus.go_on(turn, [row for row in work.rows if row.turn == turn.id])
+        self.bus.put(row for row in work.rows if row.turn not in turns)
+        await self.approvals.recover()
+        await self.workers.recover()
 
     def receive(self) -> None:
         """Let the channels take messages in, and look for models where there are none."""
@@ -104,6 +116,7 @@ class App:
                 self._supervisor.keep(f"channel {kind}", partial(channel.run, self.gate.take))
             )
         self._receivers.append(self._supervisor.keep("discovery", self.discovery.watch))
+        self._receivers.append(self._supervisor.keep("approvals", self.approvals.watch))
 
     async def run_until_stopped(self) -> None:
         """Serve until SIGTERM or Ctrl-C, then stop gently; a second one cuts what still runs."""
@@ -163,6 +176,7 @@ async def opened(start: Start) -> AsyncIterator[App]:
         )
         stack.push_async_callback(models.aclose)
         await models.restore()
+        await Catalogues(models, database).load(time.time())
         discovery.attach(models)
         terminal = TerminalChannel()
         channels = {"terminal": terminal, **(_channels(config) if start.serve_channels else {})}
@@ -197,8 +211,28 @@ async def _assemble(start: Start, parts: _Parts) -> App:
     await people.load()
     core = CoreBuilder(config, models, database).build(parts.discovery)
     out = Outbox(database, channels, parts.supervisor, time.time)
-    agent = Agent(core, out, channels, parts.supervisor)
-    bus = Bus(agent.run_turn, parts.supervisor, limit=config.agent.max_concurrent_turns)
+    approvals = Approvals(database, people.owner, time.time, config.agent.approval_expires)
+
+    async def answer(lane: Lane) -> None:
+        await agent.run_turn(lane)
+
+    bus = Bus(answer, parts.supervisor, limit=config.agent.max_concurrent_turns)
+    workers = Workers(
+        Household(
+            core=lambda: agent.core,
+            desk=lambda: desk,
+            profiles=Profiles(core.workspace),
+            supervisor=parts.supervisor,
+            bus=bus,
+            role_of=people.role_of,
+            approvals=approvals,
+            send=out.store,
+        )
+    )
+    desk = Desk(database, workers, PostOffice(database, out, time.time), Bell())
+    house = House(out, channels, parts.supervisor, approvals, desk, people.role_of)
+    agent = Agent(core, house)
+    approvals.go_on = partial(_go_on, bus, workers)
     status = Status(
         models=models,
         discovery=parts.discovery,
@@ -210,8 +244,29 @@ async def _assemble(start: Start, parts: _Parts) -> App:
         started_at=time.time(),
         warnings=start.loaded.notices,
     )
-    gate = Gate(database, people, Commands(bus, models, status.summary), out, bus)
-    return App(parts.discovery, models, people, channels, bus, out, gate, status, database, parts.supervisor)
+    gate = Gate(database, people, Commands(bus, models, status.summary, approvals), out, bus)
+    return App(
+        parts.discovery,
+        models,
+        people,
+        channels,
+        bus,
+        out,
+        gate,
+        approvals,
+        workers,
+        status,
+        database,
+        parts.supervisor,
+    )
+
+
+async def _go_on(bus: Bus, workers: Workers, turn: Turn, rows: list[Inbox]) -> None:
+    """Let a turn run that waited for a word: a person's in its session's order, a task of its own in the background."""
+    if turn.task is None:
+        bus.go_on(turn, rows)
+    else:
+        workers.go_on(turn)
 
 
 def _channels(config: Config) -> dict[str, Channel]:
@@ -246,7 +301,9 @@ def secrets(config: Config, env: Mapping[str, str]) -> Iterator[str]:
 
 def _secrets(settings: BaseModel) -> Iterator[str]:
     for _, value in settings:
-        several = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else [value]
+        several = (
+            value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else [value]
+        )
         for one in several:
             if isinstance(one, SecretStr):
                 yield one.get_secret_value()

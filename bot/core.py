@@ -22,7 +22,7 @@ from providers.client import ModelClient
 class Core:
     """At most ten fields (a test counts them); what grows here grows inside one of them."""
 
-    settings: AgentSettings
+    config: Config
     models: ModelClient
     database: Database
     toolbox: Toolbox
@@ -30,6 +30,10 @@ class Core:
     discovery: Discovery
     workspace: Path
     clock: Callable[[], float]
+
+    @property
+    def settings(self) -> AgentSettings:
+        return self.config.agent
 
 
 class CoreBuilder:
@@ -46,12 +50,11 @@ class CoreBuilder:
         workspace.mkdir(parents=True, exist_ok=True, mode=0o700)
         names = [name for name in plugins.names("bot.tools") if name not in self._config.tools.off]
         tools = [plugins.load("bot.tools", name, ToolSpec) for name in names]
-        settings = self._config.agent
         return Core(
-            settings=settings,
+            config=self._config,
             models=self._models,
             database=self._database,
-            toolbox=Toolbox(tools, max_chars=settings.max_tool_result_chars),
+            toolbox=Toolbox(tools),
             prompts=PromptBuilder(workspace, clock),
             discovery=discovery,
             workspace=workspace,

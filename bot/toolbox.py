@@ -10,42 +10,47 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
+from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from bot.desk import Output, ToolContext, ToolError
+from bot.safety.rules import READING, Act, Situation, Trust
 from bot.text import valid
 from providers.types import ToolCall, ToolDef
 
 log = logging.getLogger(__name__)
 
-
-class ToolError(Exception):
-    """Tells the model in one line what went wrong and what would work."""
+__all__ = ["Act", "Kit", "Output", "ToolContext", "ToolError", "ToolFunction", "ToolSpec", "Toolbox"]
 
 
-@dataclass(frozen=True, slots=True)
-class ToolContext:
-    """What a tool may know of the turn it runs in."""
+class Kit(StrEnum):
+    """Who holds a tool where Main hands work to a runner; where it doesn't, it holds all of them."""
 
-    workspace: Path
-    person: str
-    clock: Callable[[], float]
+    MAIN = "main"
+    WORK = "work"
+    BOTH = "both"
+    HANDING_ON = "handing_on"
+    """Hands work to a runner: Main's, and a runner's own as long as it isn't too deep."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolFunction:
     """One function as the model sees it.
 
-    `run` gets the context and validated arguments and returns text; it may raise ToolError or OSError. `pure` says
-    that the same call changes nothing and may be answered from the record. `timeout` is in seconds.
+    `run` gets the context and validated arguments and returns text, or an `Output` where that text isn't the owner's
+    own; it may raise ToolError or OSError. `act` is what a call amounts to, for the rules of `bot.safety`; where that
+    depends on the arguments, a function of (context, arguments). `pure` says that the same call changes nothing and
+    may be answered from the record. `timeout` is in seconds.
     """
 
     name: str
     description: str
     arguments: type[BaseModel]
-    run: Callable[[ToolContext, Any], Awaitable[str]]
+    run: Callable[[ToolContext, Any], Awaitable[str | Output]]
+    act: Act | Callable[[ToolContext, Any], Awaitable[Act]]
+    kit: Kit = Kit.BOTH
     pure: bool = False
     timeout: float = 60.0
 
@@ -60,51 +65,122 @@ class ToolSpec:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
+    """What the model reads of a call. `trust` is whose words it holds."""
+
     text: str
     ok: bool = True
+    trust: Trust = Trust.OWN
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A call whose arguments are in order, and what it amounts to."""
+
+    function: ToolFunction
+    arguments: BaseModel
+    act: Act
 
 
 class Toolbox:
-    """The functions of the given tools. `max_chars` cuts long results in the middle, saying so."""
+    """The functions of the given tools."""
 
-    def __init__(self, tools: Iterable[ToolSpec], *, max_chars: int) -> None:
+    def __init__(self, tools: Iterable[ToolSpec]) -> None:
         self._functions = {function.name: function for tool in tools for function in tool.functions}
-        self._max_chars = max_chars
-        self.definitions = tuple(_definition(function) for function in self._functions.values())
+        self._definitions = {name: _definition(function) for name, function in self._functions.items()}
+
+    @classmethod
+    def _holding(cls, functions: Mapping[str, ToolFunction], definitions: Mapping[str, ToolDef]) -> Toolbox:
+        box = cls(())
+        box._functions = dict(functions)
+        box._definitions = dict(definitions)
+        return box
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._functions
+
+    def only(self, names: Iterable[str]) -> Toolbox:
+        """A box with these functions alone, as far as there are such."""
+        kept = [name for name in names if name in self._functions]
+        return self._holding({n: self._functions[n] for n in kept}, {n: self._definitions[n] for n in kept})
+
+    def without(self, *names: str) -> Toolbox:
+        """A box with all functions but these."""
+        return self.only([name for name in self._functions if name not in names])
+
+    def kit(self, *kits: Kit) -> Toolbox:
+        """A box with the functions of these kits."""
+        return self.only([name for name, function in self._functions.items() if function.kit in kits])
+
+    def showing(self, definition: ToolDef) -> Toolbox:
+        """A box that also shows a model what its turn itself takes care of."""
+        return self._holding(self._functions, {**self._definitions, definition.name: definition})
+
+    def offered(self, situation: Situation) -> tuple[ToolDef, ...]:
+        """What a model is shown: all of it, but only reading tools to a weak one that has read untrusted text."""
+        if situation.tier != "weak" or situation.trust is not Trust.UNTRUSTED:
+            return tuple(self._definitions.values())
+        return tuple(
+            definition
+            for name, definition in self._definitions.items()
+            if (function := self._functions.get(name)) is None
+            or not isinstance(function.act, Act)
+            or function.act in READING
+        )
 
     def is_pure(self, name: str) -> bool:
         function = self._functions.get(name)
         return function is not None and function.pure
 
-    async def run(self, call: ToolCall, context: ToolContext) -> ToolResult:
-        """Run one call. Whatever goes wrong becomes a result that tells the model, so that it can do better."""
-        result = await self._run(call, context)
-        return replace(result, text=shorten(valid(result.text), self._max_chars))
-
-    async def _run(self, call: ToolCall, context: ToolContext) -> ToolResult:
+    async def prepare(self, call: ToolCall, context: ToolContext) -> Prepared | ToolResult:
+        """Check a call without running it; what is wrong with it becomes a result that tells the model."""
         function = self._functions.get(call.name)
         if function is None:
-            return ToolResult(
-                f"There is no tool {call.name!r}. Tools: {', '.join(self._functions)}.", ok=False
-            )
+            names = ", ".join(self._functions) or "none"
+            return ToolResult(f"There is no tool {call.name!r}. Tools: {names}.", ok=False)
         try:
             arguments = function.arguments.model_validate(dict(call.arguments))
         except ValidationError as error:
             return ToolResult(f"Wrong arguments for {call.name}: {_explain(error)}", ok=False)
+        if isinstance(function.act, Act):
+            return Prepared(function, arguments, function.act)
         try:
-            async with asyncio.timeout(function.timeout):
-                text = await function.run(context, arguments)
-        except TimeoutError:
-            return ToolResult(f"{call.name} was stopped after {function.timeout:g} seconds.", ok=False)
+            return Prepared(function, arguments, await function.act(context, arguments))
         except ToolError as error:
             return ToolResult(str(error), ok=False)
         except OSError as error:
             return ToolResult(f"{call.name} failed: {error.strerror or error}", ok=False)
+
+    async def run(self, call: ToolCall, context: ToolContext) -> ToolResult:
+        """Check a call and run it, whatever it amounts to: who may do what is judged before."""
+        prepared = await self.prepare(call, context)
+        if isinstance(prepared, ToolResult):
+            return prepared
+        return await self.execute(prepared, replace(context, act=prepared.act))
+
+    async def execute(self, prepared: Prepared, context: ToolContext) -> ToolResult:
+        """Run one call. Whatever goes wrong becomes a result that tells the model, so that it can do better."""
+        function = prepared.function
+        try:
+            async with asyncio.timeout(function.timeout):
+                said = await function.run(context, prepared.arguments)
+        except TimeoutError:
+            return ToolResult(f"{function.name} was stopped after {function.timeout:g} seconds.", ok=False)
+        except ToolError as error:
+            return ToolResult(valid(str(error)), ok=False)
+        except OSError as error:
+            return ToolResult(f"{function.name} failed: {error.strerror or error}", ok=False)
+        except PassesThrough:
+            raise
         except Exception:
             # Catches everything: a tool's bug must not cost the user the answer.
-            log.exception("tool %s failed", call.name)
-            return ToolResult(f"{call.name} failed because of a fault in the tool itself.", ok=False)
-        return ToolResult(text)
+            log.exception("tool %s failed", function.name)
+            return ToolResult(f"{function.name} failed because of a fault in the tool itself.", ok=False)
+        output = Output(said) if isinstance(said, str) else said
+        return ToolResult(valid(output.text), trust=output.trust)
+
+
+class PassesThrough(Exception):
+    """What a tool raises to be heard by the turn rather than told to the model."""
 
 
 def shorten(text: str, most: int) -> str:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-from bot.agent.outcomes import Answered, Failed, NoModelLeft, Outcome, OutOfTime, Stopped, say, words
+from bot.agent import roles
+from bot.agent.calls import Bench
+from bot.agent.outcomes import Answered, Failed, NoModelLeft, Outcome, OutOfTime, Stopped, Waits, say, words
 from bot.agent.preview import Preview
 from bot.agent.record import INTERRUPTED, Record, Result
-from bot.agent.turn import Turn
+from bot.agent.turn import Seat, Turn
 from bot.core import Core
+from bot.desk import Desk
 from bot.gateway import notices
+from bot.gateway.approvals import Approvals
 from bot.gateway.bus import Lane, stands_alone
 from bot.gateway.outbox import Outbox
 from bot.onboarding import STARTER_NOTE
+from bot.safety.rules import Situation
 from bot.storage.sessions import address_of
 from bot.storage.tables import Outbox as OutboxRow
+from bot.storage.tables import Role
 from bot.supervisor import Supervisor
 from channels.base import Channel
 from providers.types import Message
@@ -26,24 +33,36 @@ _MOST_ATTEMPTS = 3
 """A message that was under way at so many restarts is not run again: it may be what ends us."""
 
 
+@dataclass(frozen=True, slots=True)
+class House:
+    """What turns work with beside their core. `role_of` tells what a person may decide."""
+
+    outbox: Outbox
+    channels: Mapping[str, Channel]
+    supervisor: Supervisor
+    approvals: Approvals
+    desk: Desk
+    role_of: Callable[[str], Role]
+
+
 class Agent:
     """Answers what the bus hands it. `core` may be exchanged between turns."""
 
-    def __init__(
-        self, core: Core, outbox: Outbox, channels: Mapping[str, Channel], supervisor: Supervisor
-    ) -> None:
+    def __init__(self, core: Core, house: House) -> None:
         self.core = core
-        self._outbox = outbox
-        self._channels = channels
-        self._supervisor = supervisor
+        self._house = house
+        self._outbox = house.outbox
+        self._channels = house.channels
 
     async def run_turn(self, lane: Lane) -> None:
         """Answer what is queued in the lane. Whatever goes wrong, each message gets one committed answer."""
-        core, resume = self.core, lane.resume
-        record = await Record.begin(core.database, lane.session, resume, core.clock)
-        lane.resume = None
-        if resume is not None:
-            record.enter(lane.take(resumed=resume.id), recorded=True)
+        core = self.core
+        unfinished = lane.unfinished[0] if lane.unfinished else None
+        turn_row = unfinished.turn if unfinished else None
+        record = await Record.begin(core.database, lane.session, turn_row, core.clock)
+        if unfinished is not None:
+            lane.unfinished.popleft()
+            record.enter(unfinished.rows, recorded=True)
         elif stands_alone(lane.queue[0]):
             record.enter([lane.take_one()], recorded=True)
             rows = self._rows(record, "A new conversation. What shall we talk about?", "", "")
@@ -53,17 +72,44 @@ class Agent:
             record.enter(lane.take())
         channel = self._channels[record.session.channel]
         preview = Preview(channel, address_of(record.session), record.save_preview, record.turn.preview)
-        turn = Turn(core, lane, record, preview)
-        preview.start(self._supervisor)
+        turn = Turn(self._bench(core, record), record, self._seat(core, lane, record, preview))
+        preview.start(self._house.supervisor)
         try:
             outcome = await self._outcome(turn, lane, record)
         finally:
             lane.closed = True
             await preview.close()
+        if isinstance(outcome, Waits):
+            await self._wait(record, outcome)
+            return
         _close_calls(record)
         if lane.stopped:
             record.enter(lane.take())
         await self._finish(record, turn, outcome, preview.ref)
+
+    def _bench(self, core: Core, record: Record) -> Bench:
+        house, session = self._house, record.session
+        situation = Situation(role=house.role_of(record.turn.person), private=session.private)
+        tools = roles.main_tools(core.toolbox, core.models, session.model)
+        return Bench(core, house.desk, tools, situation, ask=house.approvals.ask)
+
+    def _seat(self, core: Core, lane: Lane, record: Record, preview: Preview) -> Seat:
+        seat = Seat(
+            record.session.model or roles.MAIN,
+            roles.MAIN,
+            lambda: core.prompts.system(record.session.channel),
+            preview,
+            core.settings.max_steps,
+        )
+        seat.enter = lambda: record.enter(lane.take())
+        return seat
+
+    async def _wait(self, record: Record, outcome: Waits) -> None:
+        """Put the question, durably, together with the turn's waiting for its answer."""
+        rows = await self._house.approvals.questions(outcome.asked.question, record.session)
+        with self._outbox.claiming(rows[0].session, rows[:1]):
+            await record.suspend(outcome.asked.approval, rows)
+        self._outbox.put(rows[1:])
 
     async def _outcome(self, turn: Turn, lane: Lane, record: Record) -> Outcome:
         if max((row.attempts for row in record.rows), default=0) > _MOST_ATTEMPTS:
@@ -85,7 +131,7 @@ class Agent:
         text = say(outcome, now)
         notice, shown = self._notice(record, turn, outcome, now)
         if heard := words(outcome):
-            record.add(Message("assistant", heard))
+            record.add(Message("assistant", heard), turn.trust)
         if notice not in ("", STARTER_NOTE) or isinstance(outcome, NoModelLeft):
             log.warning("%s: %s", record.session.key, (notice or text).replace("\n", " "))
         rows = self._rows(record, text, notice, preview)
@@ -127,7 +173,5 @@ class Agent:
 
 def _close_calls(record: Record) -> None:
     """Give every call a result: no model reads a transcript in which one is missing."""
-    answered = {message.tool_call_id for message in record.said if message.role == "tool"}
-    for call in [call for message in record.said for call in message.tool_calls]:
-        if call.id not in answered:
-            record.add(Message("tool", INTERRUPTED, tool_call_id=call.id))
+    for call in record.unanswered():
+        record.add(Message("tool", INTERRUPTED, tool_call_id=call.id))

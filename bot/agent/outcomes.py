@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.agent.calls import Suspended
 from bot.gateway import notices
 from providers.types import Attempt, Route
 
@@ -52,11 +53,25 @@ class NoModelLeft:
 
 
 @dataclass(frozen=True, slots=True)
+class Reported:
+    """A worker handed back its result, as text for the one who asked."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Somebody's word is needed first; the turn is not over."""
+
+    asked: Suspended
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """A fault of ours; the log has its trace."""
 
 
-Outcome = Answered | Told | OutOfSteps | OutOfTime | Stopped | NoModelLeft | Failed
+Outcome = Answered | Told | OutOfSteps | OutOfTime | Stopped | NoModelLeft | Reported | Waits | Failed
 
 
 def say(outcome: Outcome, now: float) -> str:
@@ -64,8 +79,10 @@ def say(outcome: Outcome, now: float) -> str:
     match outcome:
         case Answered(text, cut=True):
             return f"{text}\n\n[cut off at the length limit; say “go on” for the rest]"
-        case Answered(text) | Told(text):
+        case Answered(text) | Told(text) | Reported(text):
             return text
+        case Waits(asked):
+            return asked.question
         case OutOfSteps(steps):
             return f"I took {steps} steps and am not done. Say “go on”, or ask for a smaller part of it."
         case OutOfTime(seconds, text):
@@ -81,7 +98,7 @@ def say(outcome: Outcome, now: float) -> str:
 def words(outcome: Outcome) -> str:
     """What of a turn's end stands in the conversation as the assistant's own words; no message of ours about it."""
     match outcome:
-        case Answered(text) | Told(text) | OutOfTime(_, text) | Stopped(text):
+        case Answered(text) | Told(text) | OutOfTime(_, text) | Stopped(text) | Reported(text):
             return text.strip()
         case _:
             return ""

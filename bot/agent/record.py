@@ -8,12 +8,15 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
+from bot.safety.audit import Deed
+from bot.safety.rules import Trust, worst
 from bot.storage import sessions, turns
 from bot.storage.database import Database, Transaction
-from bot.storage.tables import Inbox, Outbox, Session, Turn
+from bot.storage.tables import Approval, Inbox, Outbox, Session, Turn, TurnState
 from bot.storage.tables import Message as Row
 from bot.storage.turns import Ending, Said, Step
-from providers.types import Attempt, Message, ToolCall
+from bot.toolbox import ToolResult
+from providers.types import Attempt, Message, Route, Thoughts, ToolCall
 
 _HISTORY_ROWS = 400
 """Most rows of earlier turns that are read: bounds a turn's cost however long the conversation is."""
@@ -28,6 +31,15 @@ class _Loaded:
     history: list[Said]
     shown: Mapping[str, Any]
     steps: list[Said]
+    approvals: list[Approval]
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """One earlier turn, and the worst label of what of it is in the context."""
+
+    messages: list[Message]
+    trust: Trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +63,8 @@ class Record:
         self.history = _by_turn(loaded.history)
         self.shown = loaded.shown
         self.said = [_message(said) for said in loaded.steps]
+        self.labels = [Trust(said.trust) for said in loaded.steps]
+        """Whose words each message of `said` holds."""
         self.turn = turn
         self.rows: list[Inbox] = []
         """The messages that this turn answers."""
@@ -59,26 +73,37 @@ class Record:
         self._unsaved: list[Row] = []
         self._unlinked: list[int] = []
         self._writing = asyncio.Lock()
+        self._approvals = {approval.call: approval for approval in loaded.approvals}
+        self._deeds: list[Deed] = []
 
     @classmethod
     async def begin(
         cls, database: Database, session: str, resume: Turn | None, clock: Callable[[], float]
     ) -> Record:
         """Read what the turn needs in one go; calls that a restart cut off get their result here."""
-
-        def load(s: Transaction) -> _Loaded:
-            row = sessions.get(s, session)
-            assert row is not None  # noqa: S101 -- made with the message that started the turn
-            steps = turns.steps(s, resume.id) if resume is not None and resume.id is not None else []
-            history = turns.history(s, session, row.history_after, _HISTORY_ROWS)
-            return _Loaded(row, history, turns.shown(s, session), steps)
-
-        loaded = await database.insist(load)
         turn = resume or Turn(session=session, path=[], started_at=clock())
-        record = cls(database, loaded, turn, clock)
-        for call in _unanswered(record.said):
-            record.add(Message("tool", INTERRUPTED, tool_call_id=call.id))
+        record = cls(database, await database.insist(partial(_load, turn=turn, history=True)), turn, clock)
+        await record._resume()
         return record
+
+    @classmethod
+    async def of_worker(cls, database: Database, turn: Turn, clock: Callable[[], float]) -> Record:
+        """The record of a worker's turn, new or one to go on with: it knows nothing of the conversation."""
+        record = cls(database, await database.insist(partial(_load, turn=turn, history=False)), turn, clock)
+        await record._resume()
+        return record
+
+    async def _resume(self) -> None:
+        """Settle what the last run left: calls that had begun have an unknown outcome, those that waited have not."""
+        if self.turn.id is None:
+            return
+        if self.turn.state is TurnState.WAITING:
+            await self._database.insist(partial(turns.go_on, turn=self.turn, now=self._clock()))
+            return
+        handed_on = await self._database.insist(partial(turns.workers, turn=self.turn.id))
+        for call in self.unanswered():
+            if call.id not in handed_on:
+                self.add(Message("tool", INTERRUPTED, tool_call_id=call.id))
 
     @property
     def question(self) -> str:
@@ -94,11 +119,43 @@ class Record:
         if recorded:
             return
         self._unlinked += [row.id for row in rows if row.id is not None]
-        self.add(Message("user", "\n".join(self._text(row) for row in rows)))
+        trust = worst(*(Trust(row.trust) for row in rows))
+        self.add(Message("user", "\n".join(self._text(row) for row in rows)), trust)
 
-    def add(self, message: Message) -> None:
+    def unanswered(self) -> list[ToolCall]:
+        """The calls that have no result yet, in order. (Their ids may occur twice: servers count from 0 each time.)"""
+        for number, message in reversed(list(enumerate(self.said))):
+            if message.tool_calls:
+                results = sum(later.role == "tool" for later in self.said[number + 1 :])
+                return list(message.tool_calls[results:])
+        return []
+
+    @property
+    def trust(self) -> Trust:
+        """The worst label of what this turn holds."""
+        return worst(*self.labels)
+
+    def own_words(self) -> list[str]:
+        """What the person wrote in this turn, without what was quoted or forwarded."""
+        labelled = zip(self.said, self.labels, strict=True)
+        return [m.content for m, trust in labelled if m.role == "user" and trust is Trust.OWN]
+
+    def results(self) -> list[str]:
+        """What tools said in this turn."""
+        return [message.content for message in self.said if message.role == "tool"]
+
+    def approval_of(self, call: ToolCall) -> Approval | None:
+        """What was asked about a call, if it was."""
+        return self._approvals.get(call.id)
+
+    def did(self, deed: Deed) -> None:
+        """Note a tool's call for the audit log, durable with the next `save`."""
+        self._deeds.append(deed)
+
+    def add(self, message: Message, trust: Trust = Trust.OWN) -> None:
         """Append a message; it is on disk after the next `save` or `finish`."""
         self.said.append(message)
+        self.labels.append(trust)
         calls = [{"id": c.id, "name": c.name, "arguments": dict(c.arguments)} for c in message.tool_calls]
         self._unsaved.append(
             Row(
@@ -108,9 +165,15 @@ class Record:
                 content=message.content,
                 tool_calls=calls or None,
                 tool_call_id=message.tool_call_id,
+                thoughts=_stored(message.thoughts),
+                trust=trust,
                 created_at=self._clock(),
             )
         )
+
+    def add_result(self, call: ToolCall, result: ToolResult) -> None:
+        """Append what a tool said to a call."""
+        self.add(Message("tool", result.text, tool_call_id=call.id), result.trust)
 
     async def save(self) -> None:
         """Make every step so far durable."""
@@ -119,6 +182,14 @@ class Record:
     async def save_preview(self, ref: str) -> None:
         """Make durable what the channel shows of the unfinished answer."""
         await self._write(lambda step: partial(turns.record_preview, turn=self.turn, step=step, ref=ref))
+
+    async def suspend(self, approval: Approval, outbox: list[Outbox]) -> None:
+        """Commit the question, and that the turn waits for its answer."""
+
+        def suspending(step: Step) -> _Transaction:
+            return partial(turns.suspend, turn=self.turn, step=step, approval=approval, outbox=outbox)
+
+        await self._write(suspending, outbox)
 
     async def finish(self, outbox: list[Outbox], result: Result) -> None:
         """Commit answer, transcript, outbox rows and "done" together."""
@@ -165,16 +236,37 @@ class Record:
 
 def _message(said: Said) -> Message:
     calls = tuple(ToolCall(call["id"], call["name"], call["arguments"]) for call in said.tool_calls or ())
-    return Message(said.role, said.content, calls, said.tool_call_id)  # type: ignore[arg-type] # written by `add`
+    role: Any = said.role  # written by `add`
+    return Message(role, said.content, calls, said.tool_call_id, thoughts=_thoughts(said.thoughts))
 
 
-def _by_turn(transcript: Sequence[Said]) -> list[list[Message]]:
-    grouped: dict[int, list[Message]] = {}
+def _stored(thoughts: Thoughts | None) -> dict[str, Any] | None:
+    if thoughts is None:
+        return None
+    route = thoughts.route
+    return {"provider": route.provider, "model": route.model, "blocks": [dict(b) for b in thoughts.blocks]}
+
+
+def _thoughts(stored: Mapping[str, Any] | None) -> Thoughts | None:
+    if not stored:
+        return None
+    return Thoughts(Route(stored["provider"], stored["model"]), tuple(stored["blocks"]))
+
+
+def _load(s: Transaction, turn: Turn, *, history: bool) -> _Loaded:
+    row = sessions.get(s, turn.session)
+    assert row is not None  # noqa: S101 -- made with the message that started the turn
+    past = turns.history(s, turn.session, row.history_after, _HISTORY_ROWS) if history else []
+    steps = turns.steps(s, turn.id) if turn.id is not None else []
+    asked = turns.approvals(s, turn.id) if turn.id is not None else []
+    return _Loaded(row, past, turns.shown(s, turn.session) if history else {}, steps, asked)
+
+
+def _by_turn(transcript: Sequence[Said]) -> list[Past]:
+    grouped: dict[int, list[Said]] = {}
     for said in transcript:
-        grouped.setdefault(said.turn, []).append(_message(said))
-    return list(grouped.values())
-
-
-def _unanswered(said: Sequence[Message]) -> list[ToolCall]:
-    answered = {message.tool_call_id for message in said if message.role == "tool"}
-    return [call for message in said for call in message.tool_calls if call.id not in answered]
+        grouped.setdefault(said.turn, []).append(said)
+    return [
+        Past([_message(said) for said in turn], worst(*(Trust(said.trust) for said in turn)))
+        for turn in grouped.values()
+    ]

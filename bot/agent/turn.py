@@ -1,22 +1,25 @@
-"""One turn: ask the model, do what it asks for, until it answers. The loop is `_converse`; its exits are Outcomes."""
+"""One turn: ask the model, do what it asks for, until it answers. The loop is `_converse`; its exits are Outcomes.
+
+A person's turn and a worker's are the same loop in another `Seat`.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import replace
+from typing import Protocol
 
 from bot import onboarding
-from bot.agent.outcomes import Answered, NoModelLeft, Outcome, OutOfSteps, Told
-from bot.agent.preview import Preview
+from bot.agent.calls import Bench, Calls, Suspended
+from bot.agent.outcomes import Answered, NoModelLeft, Outcome, OutOfSteps, Told, Waits
 from bot.agent.record import Record
 from bot.context import budget
 from bot.core import Core
-from bot.gateway.bus import Lane
+from bot.safety.rules import Trust, worst
 from bot.text import valid
-from bot.toolbox import ToolContext, ToolResult
 from providers.errors import NoModel, UnknownName
 from providers.tokens import estimate_tokens
 from providers.types import Attempt, ChatReply, ChatRequest, Message, Restart, TextDelta, ToolCall
@@ -29,33 +32,86 @@ _ANSWER_NOW = "Use no more tools. Answer now with what you have."
 _CALL_CUT = "Your tool call was cut off at the length limit and was not run. Make it shorter, or answer."
 
 
+class Shown(Protocol):
+    """Where the text so far is shown; a worker's is shown nowhere."""
+
+    text: str
+
+    def add(self, text: str) -> None: ...
+
+    def restart(self) -> None: ...
+
+
+class Unseen:
+    """Keeps the text so far to itself."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def add(self, text: str) -> None:
+        self.text += text
+
+    def restart(self) -> None:
+        self.text = ""
+
+
+class Seat:
+    """Who works: by which model, under which role's account, told what, for how many steps.
+
+    `enter` lets in what was said meanwhile; `finish` turns an answer's calls into an outcome where one of them ends
+    the work.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        role: str,
+        system: Callable[[], Message],
+        shown: Shown,
+        steps: int,
+    ) -> None:
+        self.name = name
+        self.role = role
+        self.system = system
+        self.shown = shown
+        self.steps = steps
+        self.enter: Callable[[], None] = lambda: None
+        self.finish: Callable[[ToolCall], Outcome | None] = lambda _: None
+
+
 class Turn:
     """Runs once. `paths` collects every model call's attempts, whatever the outcome."""
 
-    def __init__(self, core: Core, lane: Lane, record: Record, preview: Preview) -> None:
+    def __init__(self, bench: Bench, record: Record, seat: Seat) -> None:
         self.paths: list[tuple[Attempt, ...]] = []
         self.route = ""
-        self._core = core
-        self._lane = lane
+        self._core: Core = bench.core
+        self._bench = bench
         self._record = record
-        self._preview = preview
+        self._seat = seat
+        self._calls = Calls(bench, record)
         self._notes: list[Message] = []
         """Words to the model that belong to this turn only, never to the transcript."""
-        self._last: tuple[str, Mapping[str, object]] | None = None
-        self._last_result = ToolResult("")
-        self._same = 0
         self._most_tokens: int | None = None
         """Set once a conversation was too long for every model: half of what it was."""
+        self._past_trust = Trust.OWN
 
     @property
     def begun(self) -> str:
         """The answer so far, where the turn is ended in the middle of one."""
-        return valid(self._preview.text)
+        return valid(self._seat.shown.text)
+
+    @property
+    def trust(self) -> Trust:
+        """The worst label of what the model has before it."""
+        return worst(self._record.trust, self._past_trust)
 
     async def run(self) -> Outcome:
         try:
             await self._core.discovery.look_again()
             return self._told() or await self._converse()
+        except Suspended as asked:
+            return Waits(asked)
         except NoModel as error:
             self.paths.append(error.path)
             return NoModelLeft(error.path, error.retry_at)
@@ -65,16 +121,21 @@ class Turn:
             )
 
     def _told(self) -> Told | None:
-        candidates = self._core.models.candidates(self._name)
+        candidates = self._core.models.candidates(self._seat.name)
         text = onboarding.answer(self._record.question, [candidate.info for candidate in candidates])
         return Told(text) if text else None
 
     async def _converse(self) -> Outcome:
-        for step in range(1, self._core.settings.max_steps + 1):
-            self._record.enter(self._lane.take())
-            last = step == self._core.settings.max_steps or self._same >= _SAME_CALLS
+        if self._record.unanswered():
+            await self._calls.run(self.trust, self._record.turn.route)
+        for step in range(1, self._seat.steps + 1):
+            self._seat.enter()
+            last = step == self._seat.steps or self._calls.same >= _SAME_CALLS
             reply = await self._ask(tools=not last)
             if reply.message.tool_calls and not last:
+                for call in reply.message.tool_calls:
+                    if outcome := self._seat.finish(call):
+                        return outcome
                 await self._act(reply)
             elif reply.dropped_calls and not last:
                 self._notes.append(Message("user", _CALL_CUT))
@@ -82,11 +143,11 @@ class Turn:
                 return Answered(reply.message.content, cut=reply.finish == "length", tiny=reply.tiny)
             else:
                 break
-        return OutOfSteps(self._core.settings.max_steps)
+        return OutOfSteps(self._seat.steps)
 
     async def _ask(self, *, tools: bool) -> ChatReply:
         """One model call, shown while it streams. One too long for every model is tried once at half length."""
-        self._preview.restart()
+        self._seat.shown.restart()
         request = self._request(tools=tools)
         try:
             return await self._stream(request)
@@ -99,13 +160,13 @@ class Turn:
 
     async def _stream(self, request: ChatRequest) -> ChatReply:
         reply: ChatReply | None = None
-        async with aclosing(self._core.models.stream(self._name, request)) as events:
+        async with aclosing(self._core.models.stream(self._seat.name, request)) as events:
             async for event in events:
                 match event:
                     case TextDelta(text):
-                        self._preview.add(text)
+                        self._seat.shown.add(text)
                     case Restart():
-                        self._preview.restart()
+                        self._seat.shown.restart()
                     case ChatReply():
                         reply = event
                     case _:
@@ -116,45 +177,37 @@ class Turn:
         return replace(reply, message=_valid(reply.message))
 
     def _request(self, *, tools: bool) -> ChatRequest:
-        core, record = self._core, self._record
-        offered = core.toolbox.definitions if tools else ()
-        candidates = core.models.candidates(self._name)
-        window = next((c.info.context_window for c in candidates if not c.info.tiny), None)
-        room = budget.prompt_budget(window, core.settings.max_tokens, offered)
+        core, record, seat = self._core, self._record, self._seat
+        candidates = core.models.candidates(seat.name)
+        first = next((c.info for c in candidates if not c.info.tiny), None)
+        situation = replace(self._bench.situation, trust=self.trust, tier=first.tier if first else "weak")
+        offered = self._bench.toolbox.offered(situation) if tools else ()
+        room = budget.prompt_budget(
+            first.context_window if first else None, core.settings.max_tokens, offered
+        )
         room = min(room, self._most_tokens or room)
-        system = core.prompts.system(record.session.channel)
         notes = self._notes if tools else [*self._notes, Message("user", _ANSWER_NOW)]
+        past = [turn.messages for turn in record.history]
+        fitted = budget.fit(seat.system(), past, [*record.said, *notes], budget=room)
+        self._past_trust = worst(*(turn.trust for turn in record.history[len(past) - fitted.turns :]))
         return ChatRequest(
-            messages=budget.fit(system, record.history, [*record.said, *notes], budget=room),
+            messages=fitted.messages,
             tools=offered,
             max_tokens=core.settings.max_tokens,
             temperature=core.settings.temperature,
             timeout=core.settings.turn_deadline,
-            brief=core.prompts.brief(record.history, record.said),
+            brief=core.prompts.brief(past, record.said),
+            role=seat.role,
+            session=record.session.key,
         )
 
     async def _act(self, reply: ChatReply) -> None:
-        """Run the calls one after the other; each is on disk before it starts, and its result before the next."""
+        """Record what the model asks for, then do it."""
         self._notes.clear()
-        self._record.add(replace(reply.message, role="assistant"))
+        self._record.turn.route = str(reply.route)
+        self._record.add(replace(reply.message, role="assistant"), self.trust)
         await self._record.save()
-        for call in reply.message.tool_calls:
-            result = await self._call(call)
-            self._record.add(Message("tool", result.text, tool_call_id=call.id))
-            await self._record.save()
-
-    async def _call(self, call: ToolCall) -> ToolResult:
-        same = self._last == (call.name, call.arguments)
-        self._same = self._same + 1 if same else 1
-        self._last = (call.name, call.arguments)
-        if not same or not self._core.toolbox.is_pure(call.name):
-            context = ToolContext(self._core.workspace, self._record.turn.person, self._core.clock)
-            self._last_result = await self._core.toolbox.run(call, context)
-        return self._last_result
-
-    @property
-    def _name(self) -> str:
-        return self._record.session.model or "reasoning"
+        await self._calls.run(self.trust, str(reply.route))
 
 
 def _valid(message: Message) -> Message:

@@ -55,6 +55,14 @@ class AgentSettings(Section):
     """Seconds."""
     max_tool_result_chars: int = Field(default=16_000, ge=200)
     """Longer results of tools are cut in the middle."""
+    worker_steps: int = Field(default=40, ge=1)
+    """Calls of the model within work that was handed on."""
+    worker_deadline: Seconds = 900.0
+    """Seconds for work that was handed on, each time."""
+    max_background: int = Field(default=4, ge=0)
+    """Tasks that may run in the background at the same time."""
+    approval_expires: Seconds = 86_400.0
+    """Seconds that a question to the owner stays open."""
     max_concurrent_turns: int = Field(default=8, ge=1)
     """Conversations that are answered at the same time; further ones wait."""
 

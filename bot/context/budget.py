@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from providers.tokens import estimate_tokens
 from providers.types import Message, ToolDef
@@ -11,13 +12,21 @@ DEFAULT_WINDOW = 32_768
 """Tokens assumed where nobody says how large a model's window is."""
 
 
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What a model gets of a conversation, and how many of the earlier turns are in it."""
+
+    messages: tuple[Message, ...]
+    turns: int
+
+
 def fit(
     system: Message,
     history: Sequence[Sequence[Message]],
     said: Sequence[Message],
     *,
     budget: int,
-) -> tuple[Message, ...]:
+) -> Fitted:
     """System prompt, as many of the newest turns as `budget` tokens allow, and all of the current one.
 
     What a person wrote in a row is one message: a question that got no answer goes along with the next, and some
@@ -25,19 +34,22 @@ def fit(
     """
     used = estimate_tokens([system, *said])
     kept: list[Message] = []
+    turns = 0
     for turn in reversed(history):
         used += estimate_tokens(turn)
         if used > budget:
             break
         kept[:0] = turn
-    return (system, *_joined([*kept, *said]))
+        turns += 1
+    return Fitted((system, *_joined([*kept, *said])), turns)
 
 
 def _joined(messages: Sequence[Message]) -> list[Message]:
     joined: list[Message] = []
     for message in messages:
         if joined and message.role == joined[-1].role == "user":
-            joined[-1] = Message("user", f"{joined[-1].content}\n\n{message.content}")
+            text = "\n\n".join(filter(None, (joined[-1].content, message.content)))
+            joined[-1] = Message("user", text, images=joined[-1].images + message.images)
         else:
             joined.append(message)
     return joined

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 
 from bot.storage.tables import Inbox, Turn
 from bot.supervisor import Supervisor
@@ -21,14 +22,22 @@ _PARTS_SECONDS = 1.0
 """How long the rest of a text that its sender's program split is waited for."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A turn that a restart found under way, or that somebody's word lets go on, and the messages that it answers."""
+
+    turn: Turn
+    rows: list[Inbox]
+
+
 class Lane:
     """One session's queue and the turn that runs in it."""
 
     def __init__(self, session: str) -> None:
         self.session = session
         self.queue: deque[Inbox] = deque()
-        self.resume: Turn | None = None
-        """A turn that a restart found under way; the next turn continues it."""
+        self.unfinished: deque[Unfinished] = deque()
+        """Turns to go on with, before what is queued."""
         self.running = False
         self.stopped = False
         self.doomed = 0
@@ -38,19 +47,12 @@ class Lane:
         self.arrived = asyncio.Event()
         self._deadline: asyncio.Timeout | None = None
 
-    def take(self, *, resumed: int | None = None) -> list[Inbox]:
-        """Take what is queued and may enter a turn: up to a message that stands alone (`/new`).
-
-        With `resumed`, only what belonged to that turn before the restart; in a turn that is stopped, only what was
-        asked before that.
+    def take(self) -> list[Inbox]:
+        """Take what is queued and may enter a turn: up to a message that stands alone (`/new`); in a turn that is
+        stopped, only what was asked before that.
         """
         taken: list[Inbox] = []
-        while (
-            self.queue
-            and (self.doomed or not self.stopped)
-            and (resumed is None or self.queue[0].turn == resumed)
-            and not stands_alone(self.queue[0])
-        ):
+        while self.queue and (self.doomed or not self.stopped) and not stands_alone(self.queue[0]):
             taken.append(self.take_one())
         return taken
 
@@ -98,17 +100,19 @@ class Bus:
         self._workers: dict[str, asyncio.Task[None]] = {}
         self._closing = False
 
-    def put(self, rows: Iterable[Inbox], resume: Turn | None = None) -> None:
-        """Queue stored messages of any sessions, in order. `resume` is the turn that they belong to, if one does."""
+    def put(self, rows: Iterable[Inbox]) -> None:
+        """Queue stored messages of any sessions, in order."""
         for row in rows:
-            lane = self._lanes.get(row.session)
-            if lane is None:
-                lane = self._lanes[row.session] = Lane(row.session)
-            if resume is not None:
-                lane.resume = resume
+            lane = self._lane(row.session)
             lane.queue.append(row)
             lane.arrived.set()
             self._wake(lane)
+
+    def go_on(self, turn: Turn, rows: list[Inbox]) -> None:
+        """Go on with a turn as soon as its session is free, before anything that is queued there."""
+        lane = self._lane(turn.session)
+        lane.unfinished.append(Unfinished(turn, rows))
+        self._wake(lane)
 
     def stop(self, session: str) -> bool:
         """End what runs and waits in a session; false if nothing does."""
@@ -135,35 +139,38 @@ class Bus:
         if running:
             await asyncio.wait(running, timeout=seconds)
 
+    def _lane(self, session: str) -> Lane:
+        return self._lanes.setdefault(session, Lane(session))
+
     def _wake(self, lane: Lane) -> None:
         if lane.session not in self._workers and not self._closing:
             self._workers[lane.session] = self._supervisor.spawn(f"lane {lane.session}", self._work(lane))
 
     async def _work(self, lane: Lane) -> None:
         try:
-            while lane.queue:
+            while lane.queue or lane.unfinished:
                 await self._wait_for_parts(lane)
                 async with self._slots:
                     if self._closing:
                         return
                     lane.begin()
-                    first = lane.queue[0]
+                    before = len(lane.unfinished), len(lane.queue)
                     try:
                         await self._run_turn(lane)
                     except Exception:
                         # Its own messages stay in the inbox for the next start; what waits behind them goes on.
                         log.exception("a turn of %s could not be ended", lane.session)
-                        if lane.queue and lane.queue[0] is first:
+                        if (len(lane.unfinished), len(lane.queue)) == before:
                             return
                     finally:
                         lane.running = False
         finally:
             del self._workers[lane.session]
-            if not lane.queue:
+            if not lane.queue and not lane.unfinished:
                 self._lanes.pop(lane.session, None)
 
     async def _wait_for_parts(self, lane: Lane) -> None:
-        while lane.queue[-1].more_follows:
+        while lane.queue and lane.queue[-1].more_follows:
             lane.arrived.clear()
             try:
                 async with asyncio.timeout(_PARTS_SECONDS):

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
+from bot.gateway.approvals import Approvals
 from bot.gateway.bus import Bus
 from bot.storage import sessions
 from bot.storage.inbox import Effect
@@ -22,6 +23,8 @@ MENU = (
     Command("new", "start a new conversation"),
     Command("stop", "stop the answer that is being made"),
     Command("status", "what runs, what waits, which models answer"),
+    Command("approve", "let me do what I asked for: /approve CODE"),
+    Command("deny", "don't let me do it: /deny CODE"),
     Command("model", "show or choose the model: /model NAME, /model auto"),
 )
 
@@ -41,24 +44,33 @@ class Reply:
 class Commands:
     """`summary(session)` is the text of /status."""
 
-    def __init__(self, bus: Bus, models: ModelClient, summary: Callable[[str], Awaitable[str]]) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        models: ModelClient,
+        summary: Callable[[str], Awaitable[str]],
+        approvals: Approvals,
+    ) -> None:
         self._bus = bus
         self._models = models
         self._summary = summary
+        self._approvals = approvals
 
-    async def run(self, inbound: Inbound) -> Reply | None:
-        """The reply to a command; None where the text is none or is answered in its session's order."""
+    async def run(self, inbound: Inbound, person: str) -> Reply | None:
+        """The reply to a person's command; None where the text is none or is answered in its session's order."""
         name, argument = parse(inbound.text)
         session = str(inbound.address)
         match name:
             case "" | "new":
                 return None
-            case "start":
-                return Reply(f"Hello! Just write to me.\n\n{help_text()}")
-            case "help":
-                return Reply(help_text())
+            case "start" | "help":
+                return Reply(("" if name == "help" else "Hello! Just write to me.\n\n") + help_text())
             case "stop":
-                return Reply("", act=lambda: "" if self._bus.stop(session) else "Nothing is running.")
+                asked = await self._approvals.cancel(session)
+                said = "What I had asked for won't be done." if asked else "Nothing is running."
+                return Reply("", act=lambda: "" if self._bus.stop(session) else said)
+            case "approve" | "deny":
+                return Reply(await self._approvals.decide(person, argument, yes=name == "approve"))
             case "status":
                 return Reply(await self._summary(session))
             case "model":

@@ -62,7 +62,7 @@ class Gate:
     async def _entry(self, inbound: Inbound, person: Person) -> Entry:
         now = self._clock()
         entry = Entry(_row(inbound, person, now), inbound.address, inbound.private)
-        reply = await self._commands.run(inbound)
+        reply = await self._commands.run(inbound, person.name)
         if reply is not None:
             entry.row.state = InboxState.DONE
             entry.effect, entry.act = reply.effect, reply.act

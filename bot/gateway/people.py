@@ -16,7 +16,8 @@ from channels.types import Address, Inbound
 
 OWNER = "owner"
 """The name of the person who runs this, where the configuration names nobody as owner."""
-_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+CODE_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+"""Letters and digits that are not taken for each other."""
 _CODE_SECONDS = 3600.0
 _MOST_CODES = 20
 
@@ -51,10 +52,17 @@ class People:
         """Who writes, or None for a stranger. Whoever can open the control socket is the owner."""
         return self.owner if channel == "terminal" else self._known.get((channel, sender))
 
+    def role_of(self, name: str) -> Role:
+        """What a person may decide, by their name."""
+        if name == self.owner.name:
+            return Role.OWNER
+        known = (person.role for person in self._known.values() if person.name == name)
+        return next(known, Role.USER)
+
     async def offer_code(self, inbound: Inbound) -> list[Outbox]:
         """Store a code for a stranger with the message that shows it; nothing if he has one or too many are pending."""
         now = self.clock()
-        code = "".join(secrets.choice(_ALPHABET) for _ in range(8))
+        code = "".join(secrets.choice(CODE_ALPHABET) for _ in range(8))
         pairing = Pairing(
             code=code,
             channel=inbound.address.channel,
@@ -111,14 +119,14 @@ class People:
         return Person(next(n for n in names if n not in taken), Role.USER)
 
 
-def outgoing(at: Address, text: str, now: float) -> Outbox:
-    """A message outside any turn: the reply to a command, a word to a stranger."""
+def outgoing(at: Address, text: str, now: float, kind: str = "reply") -> Outbox:
+    """A message outside any turn: the reply to a command, a word to a stranger, a question to the owner."""
     return Outbox(
         session=str(at),
         channel=at.channel,
         chat=at.chat,
         thread=at.thread,
-        kind="reply",
+        kind=kind,
         text=text,
         created_at=now,
     )

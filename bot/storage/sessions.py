@@ -38,6 +38,17 @@ def get(s: Db, key: str) -> Session | None:
     return values.one(s, Session, _FIND, that=key)
 
 
+def private_of(s: Db, person: str) -> list[Session]:
+    """The private chats of a person, the last used first."""
+    return list(
+        s.exec(
+            select(Session)
+            .where(Session.person == person, col(Session.private).is_(True))
+            .order_by(col(Session.updated_at).desc())
+        )
+    )
+
+
 def choose_model(s: Db, key: str, model: str) -> None:
     """Set the user's strict choice; empty means automatic."""
     row = s.get_one(Session, key)

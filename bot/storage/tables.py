@@ -9,6 +9,8 @@ provider_state, notice_state  rests and breakers; what a reader was last told of
 ledger                        one row for each call of a model
 catalogue                     the models that a provider listed when it was last asked
 job                           when each scheduled job ran and what came of it
+approval                      calls that wait for the owner's word
+origin                        which files of the workspace hold words from outside
 """
 
 from __future__ import annotations
@@ -28,12 +30,16 @@ class Role(StrEnum):
 class InboxState(StrEnum):
     QUEUED = "queued"
     """Stored and not yet answered; run again after a restart."""
+    HELD = "held"
+    """Its turn waits for somebody's word; not run again at a restart."""
     DONE = "done"
     """Answered: its turn, and through it its outbox rows, are committed."""
 
 
 class TurnState(StrEnum):
     RUNNING = "running"
+    WAITING = "waiting"
+    """For an approval: it holds no place and has no deadline, and goes on where it was."""
     DONE = "done"
 
 
@@ -114,6 +120,8 @@ class Inbox(SQLModel, table=True):
     received_at: float
     state: InboxState = Field(default=InboxState.QUEUED, sa_column=_one_of(InboxState))
     turn: int | None = Field(default=None, foreign_key="turn.id", index=True)
+    trust: str = "own"
+    """own or untrusted: whose words the text is (`bot.safety.rules.Trust`)."""
     attempts: int = 0
     """Restarts that found it unanswered, so that a message that kills the daemon doesn't do so for ever."""
 
@@ -135,6 +143,12 @@ class Turn(SQLModel, table=True):
     """Every attempt of the turn's model calls."""
     started_at: float
     ended_at: float | None = None
+    parent: int | None = Field(default=None, index=True)
+    """The turn that handed this one its work; None for a person's own and for work in the background."""
+    call: str = ""
+    """The parent's call that it answers."""
+    task: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    """What a worker was told (`bot.desk.Task`); None for a turn that answers a person."""
 
     __table_args__ = (Index("turn_open", "state", "id"),)
 
@@ -151,6 +165,10 @@ class Message(SQLModel, table=True):
     tool_call_id: str = ""
     thoughts: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     """What the model wants back with this message: {"provider", "model", "blocks"}."""
+    trust: str = "own"
+    """own or untrusted: whose words it holds (`bot.safety.rules.Trust`)."""
+    kept: int | None = None
+    """The `result` that holds the whole of what a tool said, where this shows a part of it."""
     created_at: float
 
     __table_args__ = (Index("message_history", "session", "id"),)
@@ -166,7 +184,7 @@ class Outbox(SQLModel, table=True):
     thread: str = ""
     turn: int | None = Field(default=None, foreign_key="turn.id", index=True)
     kind: str = "answer"
-    """answer, notice or reply (of a command)."""
+    """answer, notice, reply (of a command) or question (to the owner)."""
     text: str
     edits: str = ""
     reply_to: str = ""
@@ -242,3 +260,43 @@ class Job(SQLModel, table=True):
     """What its last run said it did, or why it failed."""
     failed: bool = False
     paused: bool = False
+
+
+class Origin(SQLModel, table=True):
+    """A file of the workspace that holds words from outside."""
+
+    path: str = Field(primary_key=True)
+    at: float
+
+
+class ApprovalState(StrEnum):
+    PENDING = "pending"
+    APPROVED = "approved"
+    DENIED = "denied"
+    EXPIRED = "expired"
+
+
+class Approval(SQLModel, table=True):
+    """One call that waits for the owner's word. It is bound to the exact call by `digest`, and used up once run."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    code: str = Field(unique=True)
+    session: str
+    """Where it is asked for; its turn goes on there."""
+    turn: int = Field(foreign_key="turn.id", index=True)
+    call: str
+    tool: str
+    digest: str
+    """Of tool and arguments: what is run after a yes is exactly what was shown."""
+    reason: str
+    asked_of: str
+    """The person who decides."""
+    state: ApprovalState = Field(default=ApprovalState.PENDING, sa_column=_one_of(ApprovalState))
+    asked_at: float
+    expires_at: float
+    decided_at: float | None = None
+    decided_by: str = ""
+    used_at: float | None = None
+    """When its turn went on. A yes is good for one call, once."""
+
+    __table_args__ = (Index("approval_open", "state", "expires_at"),)

@@ -6,20 +6,36 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, or_, select, update
 from sqlmodel import Session as Db
+from sqlmodel import col
+from sqlmodel import select as sqlmodel_select
 
 from bot.storage import sessions, values
-from bot.storage.tables import Inbox, InboxState, Message, NoticeState, Outbox, Turn, TurnState
+from bot.storage.tables import (
+    Approval,
+    ApprovalState,
+    Inbox,
+    InboxState,
+    Message,
+    NoticeState,
+    Outbox,
+    Turn,
+    TurnState,
+)
 
 _TURN, _INBOX, _MESSAGE, _NOTICE = (values.table(kind) for kind in (Turn, Inbox, Message, NoticeState))
 _TAKE = _INBOX.update().where(_INBOX.c.id.in_(bindparam("these", expanding=True)))
-_SAID = select(*(_MESSAGE.c[name] for name in ("turn", "role", "content", "tool_calls", "tool_call_id")))
+_TAKE_ALL = _INBOX.update().where(
+    or_(_INBOX.c.turn == bindparam("of"), _INBOX.c.id.in_(bindparam("these", expanding=True)))
+)
+_SAID_OF = ("turn", "role", "content", "tool_calls", "tool_call_id", "trust", "thoughts")
+_SAID = select(*(_MESSAGE.c[name] for name in _SAID_OF))
 _STEPS = _SAID.where(_MESSAGE.c.turn == bindparam("that")).order_by(_MESSAGE.c.id)
 _HISTORY = (
     _SAID.join(_TURN, _MESSAGE.c.turn == _TURN.c.id)
     .where(_MESSAGE.c.session == bindparam("of"), _MESSAGE.c.id > bindparam("after"))
-    .where(_TURN.c.state == TurnState.DONE)
+    .where(_TURN.c.state == TurnState.DONE, _TURN.c.task.is_(None))
     .order_by(_MESSAGE.c.id.desc())
     .limit(bindparam("most"))
 )
@@ -34,6 +50,8 @@ class Said(NamedTuple):
     content: str
     tool_calls: list[dict[str, Any]] | None
     tool_call_id: str
+    trust: str
+    thoughts: dict[str, Any] | None
 
 
 @dataclass(slots=True)
@@ -76,6 +94,60 @@ def record_preview(s: Db, turn: Turn, step: Step, ref: str) -> Turn:
     turn.preview = ref
     values.change(s, turn, "preview")
     return turn
+
+
+def suspend(s: Db, turn: Turn, step: Step, approval: Approval, outbox: list[Outbox]) -> Turn:
+    """Leave the turn as it is until somebody has decided: step, question and waiting in one transaction."""
+    turn.state = TurnState.WAITING
+    number = _append(s, turn, step.messages)
+    values.change(s, turn, "state", "route")
+    s.connection().execute(
+        _TAKE_ALL, {"of": number, "these": step.inbox, "turn": number, "state": InboxState.HELD}
+    )
+    if approval.id is None:
+        approval.turn = approval.turn or number
+        s.add(approval)
+        s.flush()
+    for out in outbox:
+        out.turn = number
+        values.add(s, out)
+    return turn
+
+
+def go_on(s: Db, turn: Turn, now: float) -> Turn:
+    """A waiting turn runs again: from here on a restart takes its calls for begun, and what was decided is used up."""
+    turn.state = TurnState.RUNNING
+    values.change(s, turn, "state")
+    s.connection().execute(
+        _TAKE_ALL, {"of": turn.id, "these": [], "turn": turn.id, "state": InboxState.QUEUED}
+    )
+    s.execute(
+        update(Approval)
+        .where(col(Approval.turn) == turn.id, col(Approval.state) != ApprovalState.PENDING)
+        .values(used_at=now)
+    )
+    return turn
+
+
+def approvals(s: Db, turn: int) -> list[Approval]:
+    """What was asked for in a turn and not used up yet."""
+    return list(
+        s.exec(sqlmodel_select(Approval).where(Approval.turn == turn, col(Approval.used_at).is_(None)))
+    )
+
+
+def workers(s: Db, turn: int) -> frozenset[str]:
+    """The calls of a turn that were handed on to a worker which is not done; its own turn knows how far it came."""
+    return frozenset(
+        s.exec(sqlmodel_select(Turn.call).where(Turn.parent == turn, Turn.state != TurnState.DONE))
+    )
+
+
+def worker(s: Db, parent: int, call: str) -> Turn | None:
+    """The turn that a call handed its work to, where it is not done."""
+    return s.exec(
+        sqlmodel_select(Turn).where(Turn.parent == parent, Turn.call == call, Turn.state != TurnState.DONE)
+    ).first()
 
 
 def finish(s: Db, turn: Turn, ending: Ending) -> Turn:

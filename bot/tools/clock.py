@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, Field
 
-from bot.toolbox import ToolContext, ToolError, ToolFunction, ToolSpec
+from bot.toolbox import Act, ToolContext, ToolError, ToolFunction, ToolSpec
 
 
 class ClockArguments(BaseModel):
@@ -38,6 +38,7 @@ SPEC = ToolSpec(
             description="Tells the current date and time.",
             arguments=ClockArguments,
             run=tell_time,
+            act=Act.LOOK,
             timeout=5.0,
         ),
     ),

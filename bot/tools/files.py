@@ -10,20 +10,25 @@ import asyncio
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
 from pydantic import BaseModel, Field
 
-from bot.toolbox import ToolContext, ToolError, ToolFunction, ToolSpec
+from bot.safety.rules import Trust
+from bot.storage import origins
+from bot.toolbox import Act, Kit, Output, ToolContext, ToolError, ToolFunction, ToolSpec
 
 _MAX_BYTES = 2_000_000
 _MAX_HITS = 200
 _MAX_FILES = 20_000
 _MAX_DEPTH = 32
 """Folders within each other; a search holds one descriptor for each."""
+INBOX = "inbox"
+"""Where channels put the files that came with messages."""
 _READ_ONLY = ("agents", "skills", "memory", "persona.md")
 """What lies at the top and may not be written, in small letters: not every file system tells them from capitals."""
 
@@ -54,7 +59,7 @@ class SearchArguments(BaseModel):
     path: str = Field(default=".", description="folder in the workspace to search in")
 
 
-async def read(context: ToolContext, arguments: ReadArguments) -> str:
+async def read(context: ToolContext, arguments: ReadArguments) -> Output:
     def run() -> str:
         with _opened(context, arguments.path, os.O_RDONLY) as fd:
             text = _read_text(fd, arguments.path)
@@ -67,16 +72,20 @@ async def read(context: ToolContext, arguments: ReadArguments) -> str:
         note = f"\n[{rest} more lines; go on with first_line={start + len(shown) + 1}]" if rest > 0 else ""
         return "".join(shown) + note or "(the file is empty)"
 
-    return await asyncio.to_thread(run)
+    return Output(await asyncio.to_thread(run), await _trust(context, [arguments.path]))
 
 
 async def write(context: ToolContext, arguments: WriteArguments) -> str:
     def run() -> str:
         _refuse_read_only(arguments.path)
-        _replace(context, arguments.path, arguments.text)
+        # Two writes at once may both have found nothing there; only what may not change a file must not.
+        new = context.act is Act.CREATE and context.situation.trust is Trust.UNTRUSTED
+        _replace(context, arguments.path, arguments.text, new=new)
         return f"Wrote {len(arguments.text)} characters to {arguments.path}."
 
-    return await asyncio.to_thread(run)
+    said = await asyncio.to_thread(run)
+    await _label(context, arguments.path)
+    return said
 
 
 async def edit(context: ToolContext, arguments: EditArguments) -> str:
@@ -92,7 +101,10 @@ async def edit(context: ToolContext, arguments: EditArguments) -> str:
         _replace(context, arguments.path, text.replace(arguments.old, arguments.new))
         return f"Changed {arguments.path}."
 
-    return await asyncio.to_thread(run)
+    said = await asyncio.to_thread(run)
+    if context.situation.trust is Trust.UNTRUSTED:
+        await _label(context, arguments.path)
+    return said
 
 
 async def list_folder(context: ToolContext, arguments: ListArguments) -> str:
@@ -105,7 +117,7 @@ async def list_folder(context: ToolContext, arguments: ListArguments) -> str:
     return await asyncio.to_thread(run)
 
 
-async def search(context: ToolContext, arguments: SearchArguments) -> str:
+async def search(context: ToolContext, arguments: SearchArguments) -> Output:
     def run() -> str:
         hits: list[str] = []
         with _opened(context, arguments.path, os.O_RDONLY | os.O_DIRECTORY) as top:
@@ -117,7 +129,44 @@ async def search(context: ToolContext, arguments: SearchArguments) -> str:
                     return "\n".join([*hits, f"[stopped at {_MAX_HITS} lines; search for something rarer]"])
         return "\n".join(hits) or f"{arguments.text!r} was not found."
 
+    found = await asyncio.to_thread(run)
+    files = {line.split(":", 1)[0] for line in found.splitlines()}
+    return Output(found, await _trust(context, files))
+
+
+async def writes(context: ToolContext, arguments: WriteArguments) -> Act:
+    """Whether a write makes a new file or changes one."""
+
+    def run() -> Act:
+        try:
+            with _opened(context, arguments.path, os.O_RDONLY):
+                return Act.CHANGE
+        except ToolError:
+            # Not there, or not to be opened: the write itself says which.
+            return Act.CREATE
+
     return await asyncio.to_thread(run)
+
+
+async def _trust(context: ToolContext, paths: Iterable[str]) -> Trust:
+    """Whose words these files hold."""
+    if context.lent is None:
+        return Trust.OWN
+    marked = await context.desk.database.read(origins.untrusted)
+    plain = ("/".join(_parts(path)) for path in paths)
+    outside = any(path in marked or path.split("/")[0].casefold() == INBOX for path in plain)
+    return Trust.UNTRUSTED if outside else Trust.OWN
+
+
+async def _label(context: ToolContext, path: str) -> None:
+    """Remember whose words a file holds that was written just now."""
+    if context.lent is None:
+        return
+    plain = "/".join(_parts(path))
+    if context.situation.trust is Trust.UNTRUSTED:
+        await context.desk.database.write(partial(origins.mark, paths=[plain], now=context.clock()))
+    else:
+        await context.desk.database.write(partial(origins.clear, paths=[plain]))
 
 
 def _parts(path: str) -> list[str]:
@@ -188,8 +237,10 @@ def _plainly(path: str) -> Iterator[None]:
         raise ToolError(f"{path} can't be opened: {error.strerror}.") from None
 
 
-def _replace(context: ToolContext, path: str, text: str) -> None:
-    """Write a file whole or not at all: a crash leaves the old content or the new, never half of it."""
+def _replace(context: ToolContext, path: str, text: str, *, new: bool = False) -> None:
+    """Write a file whole or not at all: a crash leaves the old content or the new, never half of it. `new`: only
+    where there is none.
+    """
     data = text.encode()
     if len(data) > _MAX_BYTES:
         raise ToolError(f"The text has {len(data)} bytes; at most {_MAX_BYTES} can be written.")
@@ -207,7 +258,12 @@ def _replace(context: ToolContext, path: str, text: str) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
+            if new:
+                # Fails where a file of that name has appeared meanwhile; a rename would replace it.
+                os.link(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
+                os.unlink(draft, dir_fd=folder)
+            else:
+                os.replace(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
         except OSError:
             os.unlink(draft, dir_fd=folder)
             raise
@@ -278,11 +334,13 @@ def _hits(fd: int, name: str, wanted: str, most: int) -> list[str]:
 
 
 def _function(
-    name: str, description: str, arguments: type[BaseModel], run: Callable[..., Any]
+    name: str,
+    description: str,
+    arguments: type[BaseModel],
+    run: Callable[..., Any],
+    act: Act | Callable[..., Awaitable[Act]] = Act.LOOK,
 ) -> ToolFunction:
-    return ToolFunction(
-        name, description, arguments, run, pure=name in {"files_read", "files_list", "files_search"}
-    )
+    return ToolFunction(name, description, arguments, run, act, Kit.WORK, pure=act is Act.LOOK)
 
 
 SPEC = ToolSpec(
@@ -294,8 +352,9 @@ SPEC = ToolSpec(
             "Writes a text file in the workspace, replacing what was there.",
             WriteArguments,
             write,
+            writes,
         ),
-        _function("files_edit", "Replaces one piece of text in a file.", EditArguments, edit),
+        _function("files_edit", "Replaces one piece of text in a file.", EditArguments, edit, Act.CHANGE),
         _function("files_list", "Lists a folder of the workspace.", ListArguments, list_folder),
         _function(
             "files_search",

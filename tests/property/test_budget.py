@@ -29,7 +29,7 @@ def a_turn(draw: st.DrawFn) -> list[Message]:
 def test_the_newest_turns_that_fit_are_kept_whole_and_in_order(
     history: list[list[Message]], said: list[Message], budget: int
 ) -> None:
-    fitted = fit(SYSTEM, history, said, budget=budget)
+    fitted = fit(SYSTEM, history, said, budget=budget).messages
     tails = [[m for turn in history[first:] for m in turn] for first in range(len(history) + 1)]
     kept = next(tail for tail in tails if (SYSTEM, *tail, *said) == fitted)
     assert not kept or estimate_tokens(fitted) <= budget + len(history)  # each turn is rounded by itself

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from bot.toolbox import ToolContext, ToolFunction, ToolSpec
+from bot.toolbox import Act, ToolContext, ToolFunction, ToolSpec
 
 
 class CountArguments(BaseModel):
@@ -17,4 +17,4 @@ async def count(context: ToolContext, arguments: CountArguments) -> str:
     return f"counted {arguments.word}"
 
 
-SPEC = ToolSpec("count", (ToolFunction("count", "Counts.", CountArguments, count),))
+SPEC = ToolSpec("count", (ToolFunction("count", "Counts.", CountArguments, count, Act.LOOK),))

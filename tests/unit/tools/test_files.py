@@ -29,7 +29,7 @@ def workspace(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def call(workspace: Path) -> Call:
-    box = Toolbox([SPEC], max_chars=1000)
+    box = Toolbox([SPEC])
     context = ToolContext(workspace, "owner", lambda: 0.0)
 
     async def run(name: str, **arguments: object) -> ToolResult:

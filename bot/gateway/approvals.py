@@ -1,0 +1,95 @@
+"""Asking the owner. A question is a row that holds no turn's place and no deadline; with the word the turn goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from bot.gateway.people import CODE_ALPHABET, Person, outgoing
+from bot.storage import approvals as rows
+from bot.storage.database import Database
+from bot.storage.sessions import address_of, private_of
+from bot.storage.tables import Approval, Inbox, Outbox, Session, Turn
+
+_ASKED = "⏳ For this I need the owner's word. I have asked, and go on as soon as it comes."
+_UNREACHABLE = "⏳ For this I need the owner's word, but I know no chat of theirs; `nanobot chat` opens one."
+
+GoOn = Callable[[Turn, list[Inbox]], Awaitable[None]]
+"""Lets a turn run that waited for a word."""
+
+
+class Approvals:
+    """`owner` decides; `seconds` is how long a question stays open. `go_on` is called for each decided turn."""
+
+    def __init__(self, database: Database, owner: Person, clock: Callable[[], float], seconds: float) -> None:
+        self.owner = owner
+        self.go_on: GoOn = _nobody
+        self._database = database
+        self._clock = clock
+        self._seconds = seconds
+        self._new = asyncio.Event()
+
+    def ask(self, approval: Approval) -> Approval:
+        """Fill in whom to ask, by which code, and until when."""
+        approval.code = "".join(secrets.choice(CODE_ALPHABET) for _ in range(6))
+        approval.asked_of = self.owner.name
+        approval.expires_at = self._clock() + self._seconds
+        self._new.set()
+        return approval
+
+    async def questions(self, question: str, session: Session) -> list[Outbox]:
+        """What is sent: the question to the owner, and where they are not the one who asks, a word to that one."""
+        now = self._clock()
+        if session.person == self.owner.name:
+            return [outgoing(address_of(session), question, now, "question")]
+        chats = await self._database.read(partial(private_of, person=self.owner.name))
+        if not chats:
+            return [outgoing(address_of(session), f"{_UNREACHABLE}\n\n{question}", now, "question")]
+        return [
+            outgoing(address_of(chats[0]), question, now, "question"),
+            outgoing(address_of(session), _ASKED, now, "notice"),
+        ]
+
+    async def decide(self, person: str, code: str, *, yes: bool) -> str:
+        """Take a person's word and let the turn go on; returns what they read."""
+        now = self._clock()
+        wanted = code.strip().upper()
+        found = await self._database.write(partial(rows.decide, code=wanted, person=person, yes=yes, now=now))
+        if found is None:
+            return f"Nothing is open under {wanted or 'no code'}: it was decided, is too old, or isn't yours."
+        await self._continue(found)
+        return "Yes: I go on." if yes else "No: it won't be done."
+
+    async def cancel(self, session: str) -> bool:
+        """Take what is asked for in a session as denied; false where nothing is."""
+        found = await self._database.write(partial(rows.cancel, session=session, now=self._clock()))
+        for approval in found:
+            await self._continue(approval)
+        return bool(found)
+
+    async def recover(self) -> None:
+        """Let those turns go on whose word came right before a restart."""
+        for approval in await self._database.read(rows.decided):
+            await self._continue(approval)
+
+    async def watch(self) -> None:
+        """Give up on questions that nobody answers in time, for ever."""
+        while True:
+            self._new.clear()
+            due = await self._database.read(rows.next_expiry)
+            try:
+                async with asyncio.timeout(None if due is None else max(due - self._clock(), 0.0)):
+                    await self._new.wait()
+            except TimeoutError:
+                for approval in await self._database.write(partial(rows.expire, now=self._clock())):
+                    await self._continue(approval)
+
+    async def _continue(self, approval: Approval) -> None:
+        turn, messages = await self._database.read(partial(rows.root, number=approval.turn))
+        await self.go_on(turn, messages)
+
+
+async def _nobody(_turn: Turn, _rows: list[Inbox]) -> None:
+    """Before the app is put together."""
