@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import httpx
 
@@ -107,6 +107,12 @@ class Client:
     async def resolve(self, name: str) -> dict[str, Any]:
         """{"name", "routes", "steps"}."""
         answer: dict[str, Any] = await self._call("GET", f"/v1/resolve?name={quote(name, safe='')}")
+        return answer
+
+    async def models(self, provider: str = "", *, free: bool = False) -> dict[str, Any]:
+        """{"models": [...], "hidden": {provider: count}}; see `bot.models`."""
+        query = urlencode({"provider": provider, **({"free": "1"} if free else {})})
+        answer: dict[str, Any] = await self._call("GET", f"/v1/models?{query}")
         return answer
 
     async def pairings(self) -> list[dict[str, Any]]:

@@ -226,6 +226,38 @@ def resolve(
     print(_json(found) if json else resolving.render(found))
 
 
+@cli.command(epilog="Examples: `nanobot models`, `nanobot models --free`, `nanobot models openrouter --json`")
+def models(
+    context: typer.Context,
+    provider: Annotated[str, typer.Argument(help="Only this provider's, all of them.")] = "",
+    free: Annotated[bool, typer.Option("--free", help="Only those that cost nothing.")] = False,
+    json: Json = False,
+) -> None:
+    """Which models can be asked now: their windows, abilities and prices, what rests, and which roles use them."""
+    from bot.cli import models as listing  # noqa: PLC0415 -- httpx
+
+    found = _run(listing.gather(context.obj, provider, free=free))
+    print(_json(found) if json else listing.render(found, time.time()))
+
+
+@cli.command(epilog="Examples: `nanobot login openrouter`, `nanobot login openrouter --no-browser`")
+def login(
+    context: typer.Context,
+    provider: Annotated[str, typer.Argument(help="Where to sign in; openrouter is the one there is.")],
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Use this machine's browser, if it has one.")
+    ] = True,
+) -> None:
+    """Sign in for free models: no key to copy, no money. On a machine without a screen you paste a code."""
+    from bot.cli import login as signing_in  # noqa: PLC0415 -- httpx and more
+
+    if provider != signing_in.PROVIDER:
+        raise typer.BadParameter(
+            f"one can sign in at {signing_in.PROVIDER} only; `nanobot init` takes keys of the others"
+        )
+    _run(signing_in.login_openrouter(context.obj, browser=browser))
+
+
 @pair.command("list", epilog="Example: `nanobot pair list`")
 def pair_list(context: typer.Context) -> None:
     """Show the codes that strangers were given."""

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
 from bot.gateway.approvals import Approvals
 from bot.gateway.bus import Bus
+from bot.gateway.notices import clock
+from bot.models import Row, groups, listing
 from bot.storage import sessions
 from bot.storage.inbox import Effect
 from channels.base import Command
@@ -27,6 +30,10 @@ MENU = (
     Command("deny", "don't let me do it: /deny CODE"),
     Command("model", "show or choose the model: /model NAME, /model auto"),
 )
+
+
+_SHOWN = 6
+"""Models of one provider that /model names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +87,17 @@ class Commands:
 
     def _model(self, session: str, wanted: str) -> Reply:
         if not wanted:
-            known = "\n".join(f"- `{name}`" for name in self._models.choices())
-            return Reply(
-                f"`/model NAME` chooses one for this chat, `/model auto` leaves it to me.\n{known}".strip()
-            )
+            return Reply(choices_text(self._models, time.time()))
         if wanted == "auto":
             return Reply("I choose the model again.", partial(sessions.choose_model, key=session, model=""))
         try:
             resolution = self._models.resolve(wanted)
         except UnknownName as error:
             return Reply(f"{error}. `/model` lists what there is.")
+        first, *others = map(str, resolution.routes)
+        further = f"where it can't, {', '.join(others)}, and nobody" if others else "nothing"
         return Reply(
-            f"From now on {resolution.routes[0]} answers in this chat, and nothing else; `/model auto` undoes that.",
+            f"From now on {first} answers in this chat, and {further} else; `/model auto` undoes that.",
             partial(sessions.choose_model, key=session, model=wanted),
         )
 
@@ -102,6 +108,31 @@ def parse(text: str) -> tuple[str, str]:
     name = word[1:].partition("@")[0].lower()
     # "/etc/hosts" or "/ " is talk, not a command.
     return (name, argument.strip()) if word.startswith("/") and name.isalnum() else ("", "")
+
+
+def choices_text(models: ModelClient, now: float) -> str:
+    """What /model offers now: the owner's names, then each provider's first models, the resting ones marked."""
+    lines = ["`/model NAME` chooses one for this chat, `/model auto` leaves it to me."]
+    catalog, found = models.catalog, listing(models)
+    names = [
+        *catalog.aliases,
+        *(("free",) if catalog.free_provider() and "free" not in catalog.aliases else ()),
+    ]
+    lines += [f"Names: {', '.join(f'`{name}`' for name in names)}"] if names else []
+    for provider, rows in groups(found):
+        lines.append(f"\n{provider}:")
+        lines += [f"- `{row.name}`{_state(row, now)}" for row in rows[:_SHOWN]]
+        more = len(rows[_SHOWN:]) + found.hidden.get(provider, 0)
+        if more:
+            lines.append(f"- and {more} more; `nanobot models {provider}` on my machine lists them")
+    return "\n".join(lines)
+
+
+def _state(row: Row, now: float) -> str:
+    if row.state == "ready":
+        return ""
+    until = f" until {clock(row.until, now)}" if row.until else ""
+    return f" ({row.state}{until})"
 
 
 def help_text() -> str:

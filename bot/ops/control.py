@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from bot import models as reachable
 from bot import paths
 from bot.errors import BotError
 from bot.gateway.bus import Bus
@@ -57,6 +58,7 @@ class Control:
                 Route("/v1/terminal", self._listen, methods=["GET"]),
                 Route("/v1/terminal", self._say, methods=["POST"]),
                 Route("/v1/resolve", self._resolve),
+                Route("/v1/models", self._models),
                 Route("/v1/pairings", self._pairings),
                 Route("/v1/pairings/{code}", self._pair, methods=["POST"]),
             ],
@@ -70,6 +72,11 @@ class Control:
         resolution = self.models.resolve(request.query_params.get("name", ""))
         routes = [str(route) for route in resolution.routes]
         return JSONResponse({"name": resolution.name, "routes": routes, "steps": list(resolution.steps)})
+
+    async def _models(self, request: Request) -> Response:
+        provider, free = request.query_params.get("provider", ""), bool(request.query_params.get("free"))
+        await reachable.survey(self.models, provider)
+        return JSONResponse(reachable.listing(self.models, provider, free=free).as_json())
 
     async def _pairings(self, _request: Request) -> Response:
         fields = ("code", "channel", "sender", "sender_name", "expires_at")
