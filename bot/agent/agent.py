@@ -110,6 +110,7 @@ class Agent:
         with self._outbox.claiming(rows[0].session, rows[:1]):
             await record.suspend(outcome.asked.approval, rows)
         self._outbox.put(rows[1:])
+        self._house.approvals.opened()
 
     async def _outcome(self, turn: Turn, lane: Lane, record: Record) -> Outcome:
         if max((row.attempts for row in record.rows), default=0) > _MOST_ATTEMPTS:

@@ -168,6 +168,7 @@ class Workers:
             await self._house.send(
                 await self._house.approvals.questions(outcome.asked.question, record.session)
             )
+            self._house.approvals.opened()
             return
         await self._deliver(row, f"[Task {row.id} is done]\n{_said(outcome, core)}", record.trust)
 

@@ -36,8 +36,11 @@ class Approvals:
         approval.code = "".join(secrets.choice(CODE_ALPHABET) for _ in range(6))
         approval.asked_of = self.owner.name
         approval.expires_at = self._clock() + self._seconds
-        self._new.set()
         return approval
+
+    def opened(self) -> None:
+        """A question was stored: it may be the next to expire."""
+        self._new.set()
 
     async def questions(self, question: str, session: Session) -> list[Outbox]:
         """What is sent: the question to the owner, and where they are not the one who asks, a word to that one."""

@@ -39,7 +39,7 @@ async def spawn(context: ToolContext, arguments: TaskArguments) -> str:
     return f"Started as {name}. Its result will come into this conversation by itself; don't wait for it."
 
 
-async def running(context: ToolContext, arguments: NoArguments) -> str:
+async def running(context: ToolContext, _arguments: NoArguments) -> str:
     return "\n".join(await context.desk.workers.running(context.session)) or "Nothing runs in the background."
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -24,12 +25,26 @@ class Heard:
     answers: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     replies: list[str] = field(default_factory=list)
+    questions: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
     previews: list[str] = field(default_factory=list)
 
     @property
     def answer(self) -> str:
         assert len(self.answers) == 1, self
         return self.answers[0]
+
+    @property
+    def question(self) -> str:
+        assert len(self.questions) == 1, self
+        return self.questions[0]
+
+    @property
+    def code(self) -> str:
+        """What `/approve` takes."""
+        found = re.search(r"/approve (\w+)", self.question)
+        assert found is not None
+        return found[1]
 
 
 class Conversation:
@@ -55,6 +70,14 @@ class Conversation:
                 if isinstance(event, Preview) and event.text.startswith(text):
                     return
 
+    async def hear_answer(self, seconds: float = 10.0) -> Heard:
+        """As `hear`, but wait for an answer that comes by itself."""
+        async with asyncio.timeout(seconds):
+            while True:
+                heard = await self.hear(seconds)
+                if heard.answers:
+                    return heard
+
     async def hear(self, seconds: float = 20.0) -> Heard:
         """Everything until the bot has nothing left to do for this conversation."""
         heard = Heard()
@@ -63,7 +86,13 @@ class Conversation:
             while True:
                 event = await self._listener.next(0.02)
                 if isinstance(event, Piece):
-                    kinds = {"answer": heard.answers, "notice": heard.notices, "reply": heard.replies}
+                    kinds = {
+                        "answer": heard.answers,
+                        "notice": heard.notices,
+                        "reply": heard.replies,
+                        "question": heard.questions,
+                        "message": heard.messages,
+                    }
                     kinds[event.out.kind].append(event.out.text)
                 elif event is not None:
                     heard.previews.append(event.text)
@@ -121,6 +150,11 @@ def always(reply: Script, *first: Script) -> LLMFake:
     llm = LLMFake(*first)
     llm.default = reply
     return llm
+
+
+def trusted(name: str, tier: str = "capable") -> str:
+    """The settings by which the fake model of a provider isn't a weak one."""
+    return f'[providers.{name}.model_info."fake-1"]\ntier = "{tier}"\n'
 
 
 def provider(name: str, base_url: str, **more: object) -> str:
