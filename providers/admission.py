@@ -8,6 +8,7 @@ from providers.deadline import Deadline
 from providers.errors import RateLimited, Stalled
 from providers.health import Rest, pooled, scopes
 from providers.means import Means
+from providers.pace import HOUR
 from providers.plan import Step
 from providers.presets import preset_for
 from providers.quota import COUNTING, FREE_A_MINUTE, used_up
@@ -57,6 +58,11 @@ class Admission:
         if ready_at > now:
             detail = f"the limit of {rpm} requests a minute that you set"
             return Rest("", ready_at, RateLimited.__name__, detail)
+        hourly = self._hourly(route.provider)
+        ready_at = means.pace.ready_at(_hours(route.provider), hourly, now, HOUR)
+        if ready_at > now:
+            detail = f"it takes {hourly} requests an hour from somebody without a key"
+            return Rest("", ready_at, RateLimited.__name__, detail)
         short = means.quotas.shortage(route, step.key, lambda: _prompt(step), now)
         if short is not None:
             return Rest(scopes(route, step.key)["model"], short.until, RateLimited.__name__, short.detail)
@@ -84,6 +90,7 @@ class Admission:
     def _take(self, step: Step) -> None:
         means, route, now = self._means, step.candidate.route, self._means.now()
         means.pace.note(route.provider, self._rpm(route.provider), now)
+        means.pace.note(_hours(route.provider), self._hourly(route.provider), now)
         means.quotas.spend(route, step.key, lambda: _prompt(step))
         if pooled(route.model) and (account := self._pool(step)):
             means.pace.note(account, FREE_A_MINUTE, now)
@@ -116,6 +123,18 @@ class Admission:
     def _rpm(self, provider: str) -> int | None:
         settings = self._means.knowledge.catalog.providers.get(provider)
         return settings.rate_limit_rpm if settings else None
+
+    def _hourly(self, provider: str) -> int | None:
+        """What a gateway takes from strangers, where we are one."""
+        settings = self._means.knowledge.catalog.providers.get(provider)
+        if settings is None or settings.keys:
+            return None
+        preset = preset_for(provider, settings)
+        return preset.hourly if preset else None
+
+
+def _hours(provider: str) -> str:
+    return f"{provider} an hour"
 
 
 def _doors(step: Step) -> tuple[str, ...]:

@@ -100,9 +100,10 @@ def ranked(
         and (entry.info.context_window or 0) >= need
     ]
 
-    def key(entry: Entry) -> tuple[float, int, str]:
+    def key(entry: Entry) -> tuple[float, float, int, str]:
         calls, answers = measured.get(Route(provider, entry.info.id), (0, 0))
-        return (-_worth(entry.info.id) * _reliability(calls, answers) ** 2, -_window(entry), entry.info.id)
+        score = _worth(entry.info.id) * _reliability(calls, answers) ** 2
+        return (-score, -(size_of(entry.info.id) or 0.0), -_window(entry), entry.info.id)
 
     return tuple(entry.info.id for entry in sorted(usable, key=key))
 
