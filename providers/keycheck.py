@@ -84,23 +84,27 @@ def _verdict(name: str, response: httpx.Response, key: str) -> Verdict:
     if response.status_code in _REFUSED:
         what = "this key" if key else "anybody without a key"
         return Verdict("refused", f"{name} refuses {what} (status {response.status_code})")
+    body = _body(response)
+    if response.is_success and not isinstance(body, dict | list):
+        return Verdict("unsure", f"{name} answers with a web page where an API should be")
     if response.is_success:
-        return Verdict("ok", "; ".join((f"{name} accepts the key", *_told(_data(response)))))
+        return Verdict("ok", "; ".join((f"{name} accepts the key", *_told(body))))
     said = failures.classify(response.status_code, response.headers, response.content, 0.0, key)
     return Verdict("unsure", f"{name} {said.summary} now (status {response.status_code})")
 
 
-def _data(response: httpx.Response) -> Mapping[str, Any]:
+def _body(response: httpx.Response) -> Any:
     try:
-        body = json.loads(response.content)
+        return json.loads(response.content)
     except ValueError:
-        return {}
-    data = body.get("data") if isinstance(body, Mapping) else None
-    return data if isinstance(data, Mapping) else {}
+        return None
 
 
-def _told(data: Mapping[str, Any]) -> tuple[str, ...]:
+def _told(body: Mapping[str, Any] | list[Any]) -> tuple[str, ...]:
     """What OpenRouter tells of a key: https://openrouter.ai/docs/api-reference/limits"""
+    data = body.get("data") if isinstance(body, Mapping) else None
+    if not isinstance(data, Mapping):
+        return ()
     said = []
     free = data.get("free_model_daily_requests")
     if isinstance(free, Mapping) and isinstance(free.get("limit"), int):

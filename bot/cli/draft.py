@@ -11,6 +11,7 @@ from bot.config.report import dotted
 from bot.paths import Env
 
 _SECRET = ("api_key", "api_keys", "token")
+_HIDDEN = "(not shown)"
 _REFERENCE = ("env:", "file:", "credential:")
 _HEADER = """\
 nanobot's configuration, begun by `nanobot init`, which can be run again and keeps what stands here.
@@ -81,6 +82,10 @@ class Draft:
                 lines.append(f"{dotted([place[-1]])} = {_shown(place[-1], value)}")
         return lines
 
+    def told(self) -> dict[str, object]:
+        """The same for programs, by place."""
+        return {dotted(p): _masked(p[-1], value) for p, value in self.changes.items()}
+
     def write(self, env: Env) -> None:
         """Change the file. Raises ConfigError, BotError, and then leaves it as it was."""
         set_values(self.file, self.changes, self._comments, env)
@@ -91,11 +96,17 @@ class Draft:
 def _shown(key: str, value: object) -> str:
     if value is None:
         return "(removed)"
-    if key in _SECRET and not (isinstance(value, str) and value.startswith(_REFERENCE)):
-        return "(not shown)"
+    value = _masked(key, value)
+    if value == _HIDDEN:
+        return _HIDDEN
     if isinstance(value, bool):
         return "true" if value else "false"
     return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def _masked(key: str, value: object) -> object:
+    written_out = not (isinstance(value, str) and value.startswith(_REFERENCE))
+    return _HIDDEN if key in _SECRET and value is not None and written_out else value
 
 
 def _at(data: Any, place: Place) -> Any:

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from bot import paths
 from bot.cli.client import search
 from bot.cli.options import Options
 from bot.errors import BotError
@@ -131,7 +130,7 @@ class FirstRun:
         print(f"{verdict.text}.")
         if not verdict.usable:
             return False
-        file = self._origin or own_file(self._options)
+        file = self._origin or self._options.config_file
         write_key(file, preset.name, key)
         print(f"Written to {file}.")
         return True
@@ -158,12 +157,6 @@ class FirstRun:
             file.write(f"{choice}\n")
 
 
-def own_file(options: Options) -> Path:
-    """The configuration file to write where there is none yet."""
-    named = paths.named_config(options.config, options.env)
-    return named or paths.usual_configs(options.env)[0]
-
-
 async def ask(question: str, *, hidden: bool = False) -> str:
     """Ask at the terminal. Raises EOFError, KeyboardInterrupt."""
     from prompt_toolkit import PromptSession  # noqa: PLC0415 -- only where somebody is asked
@@ -188,15 +181,10 @@ async def install() -> bool:
 
 async def sign_in(options: Options) -> bool:
     """Sign in at OpenRouter, which puts its key into the configuration; says why it didn't."""
-    import importlib  # noqa: PLC0415 -- only where it is wanted
+    from bot.cli.login import login_openrouter  # noqa: PLC0415 -- only where it is wanted
 
     try:
-        login = importlib.import_module("bot.cli.login").login_openrouter
-    except ImportError:
-        print("Signing in is not part of this nanobot; please enter a key.")
-        return False
-    try:
-        await login(options)
+        await login_openrouter(options)
     except BotError as error:
         print(error)
         return False

@@ -6,15 +6,15 @@ import asyncio
 import importlib
 import os
 import sys
+import webbrowser
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bot import paths
 from bot.cli.choices import gguf_problem, gguf_values
 from bot.cli.draft import Draft
-from bot.cli.firstrun import Ask, ask, own_file
+from bot.cli.firstrun import Ask, ask
 from bot.cli.options import Options
 from bot.cli.tokens import TELEGRAM, check_token
 from bot.cli.wizard import Wizard, World
@@ -60,7 +60,9 @@ class Report:
 
     file: Path
     written: bool = False
-    changes: list[str] = field(default_factory=list)
+    changes: dict[str, object] = field(default_factory=dict)
+    """By place in the file, without the secrets."""
+    lines: list[str] = field(default_factory=list)
     checks: list[tuple[str, Verdict]] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
@@ -72,13 +74,11 @@ async def by_questions(options: Options) -> int:
     """Let a person at the terminal answer. Returns the exit code. Raises BotError."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Usage("`nanobot init` asks questions and needs a terminal; for scripts: `nanobot init --help`")
-    draft = Draft(_file(options))
+    draft = Draft(options.config_file)
     _complain_about(draft.file, options)
     from bot.discovery import look_around  # noqa: PLC0415 -- httpx and more, only where there is somebody to ask
 
-    world = World(
-        ask, check_key, _check_token, partial(_sign_in, options, ask), partial(_local_model, options)
-    )
+    world = World(ask, check_key, _check_token, partial(_sign_in, options), partial(_local_model, options))
     try:
         if not await Wizard(draft, world, await look_around(options.env), options.env).run():
             print("Nothing was written.")
@@ -94,26 +94,31 @@ async def by_questions(options: Options) -> int:
 
 async def by_flags(options: Options, flags: Flags) -> tuple[Report, int]:
     """Do what the flags say; writes only with `yes`. Raises BotError, with the file as it was."""
-    draft = Draft(_file(options))
+    draft = Draft(options.config_file)
     report = Report(draft.file)
     refused = False
     for subject, verdict in await _flagged(draft, flags, options):
         report.checks.append((subject, verdict))
         refused = refused or not verdict.usable
-    report.changes = draft.shown()
-    if flags.yes and not refused:
+    report.changes, report.lines = draft.told(), draft.shown()
+    if flags.yes and not refused and draft.changes:
         draft.write(options.env)
         report.written = True
-    return report, 1 if refused else 0
+    return report, 0 if report.written or (not report.changes and not refused) else 1
 
 
 def render(report: Report) -> str:
     lines = [f"{subject}: {verdict.state}: {verdict.text}" for subject, verdict in report.checks]
-    if report.changes:
-        lines += ["", *(f"  {line}" for line in report.changes), ""]
-    if report.written:
-        return "\n".join([*lines, f"Written to {report.file}." if report.changes else "Nothing to change."])
-    return "\n".join([*lines, f"Nothing was written to {report.file}; add --yes once it is right."])
+    if report.lines:
+        lines += ["", *(f"  {line}" for line in report.lines), ""]
+    refused = any(not verdict.usable for _, verdict in report.checks)
+    if not report.changes:
+        end = f"Nothing to change in {report.file}."
+    elif report.written:
+        end = f"Written to {report.file}."
+    else:
+        end = f"Nothing was written to {report.file}" + ("." if refused else "; add --yes once it is right.")
+    return "\n".join([*lines, end])
 
 
 def next_steps(draft: Draft, *, running: bool) -> list[str]:
@@ -207,14 +212,6 @@ def _from_env(name: str, options: Options) -> str:
 # The world
 
 
-def _file(options: Options) -> Path:
-    """The file in use, else the one to make."""
-    own = own_file(options)
-    usual = (file for file in paths.usual_configs(options.env) if os.access(file, os.R_OK))
-    named = paths.named_config(options.config, options.env)
-    return named or next(usual, own)
-
-
 def _complain_about(file: Path, options: Options) -> None:
     """Mistakes of a file that is there are for its owner to see first; they don't keep it from being changed."""
     try:
@@ -239,17 +236,18 @@ async def _check_token(token: str, base_url: str) -> Verdict:
     return await check_token(token, f"{base_url.removesuffix('/bot')}/bot" if base_url else TELEGRAM)
 
 
-async def _sign_in(options: Options, _ask: Ask) -> str:
+async def _sign_in(options: Options, base: str) -> str:
+    """OpenRouter's key, or "" once it was said why there is none."""
+    from bot.cli.login import Person, has_screen, signed_in  # noqa: PLC0415 -- only where it is wanted
+
+    person = Person(webbrowser.open, ask, print)
     try:
-        login = importlib.import_module("bot.cli.login")
-    except ImportError:
-        print("Signing in is not part of this nanobot; please enter a key.")
-        return ""
-    try:
-        return str(await login.openrouter_key(options))
+        key, told = await signed_in(base, person, browser=has_screen(options.env))
     except BotError as error:
         print(f"  {error}")
         return ""
+    print("\n".join(f"  {line}" for line in told))
+    return key.get_secret_value()
 
 
 async def _local_model(options: Options, asking: Ask) -> Path | None:

@@ -18,7 +18,6 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import SecretStr
 
-from bot import paths
 from bot.cli.callback import Callback
 from bot.cli.client import search
 from bot.cli.keys import write_key
@@ -50,19 +49,9 @@ async def login_openrouter(options: Options, *, browser: bool = True, person: Pe
     `browser` False, or a machine without a screen, shows an address to open elsewhere.
     """
     person = person or Person(webbrowser.open, _ask, print)
-    file = config_file(options)
+    file = options.config_file
     base, first = _said(file)
-    settings = ProviderSettings(api_base=base)
-    pkce = Pkce.new()
-    try:
-        async with asyncio.timeout(person.patience):
-            code = await _code(base, pkce, person, browser=browser and has_screen(options.env))
-    except TimeoutError:
-        raise BotError(f"No sign-in within {person.patience / 60:.0f} minutes. {_CANCELLED}") from None
-    except EOFError:
-        raise BotError(_CANCELLED) from None
-    key = await _exchanged(OpenRouter(settings), code, pkce)
-    told = await _checked(OpenRouter(settings.model_copy(update={"api_key": key})))
+    key, told = await signed_in(base, person, browser=browser and has_screen(options.env))
     write_key(file, PROVIDER, key.get_secret_value())
     person.tell(f"Signed in at OpenRouter; the key is in {file}.")
     for line in told:
@@ -79,6 +68,21 @@ async def login_openrouter(options: Options, *, browser: bool = True, person: Pe
         )
 
 
+async def signed_in(base: str, person: Person, *, browser: bool) -> tuple[SecretStr, list[str]]:
+    """A key for OpenRouter at `base`, and what it opens, one line each. Raises BotError."""
+    settings = ProviderSettings(api_base=base)
+    pkce = Pkce.new()
+    try:
+        async with asyncio.timeout(person.patience):
+            code = await _code(base, pkce, person, browser=browser)
+    except TimeoutError:
+        raise BotError(f"No sign-in within {person.patience / 60:.0f} minutes. {_CANCELLED}") from None
+    except EOFError:
+        raise BotError(_CANCELLED) from None
+    key = await _exchanged(OpenRouter(settings), code, pkce)
+    return key, await _checked(OpenRouter(settings.model_copy(update={"api_key": key})))
+
+
 def has_screen(env: Mapping[str, str], platform: str = sys.platform) -> bool:
     """Whether a browser on this machine would be seen by whoever sits at this terminal."""
     if env.get("BROWSER"):
@@ -86,13 +90,6 @@ def has_screen(env: Mapping[str, str], platform: str = sys.platform) -> bool:
     if env.get("SSH_CONNECTION") or env.get("SSH_TTY"):
         return False
     return platform in ("darwin", "win32") or bool(env.get("DISPLAY") or env.get("WAYLAND_DISPLAY"))
-
-
-def config_file(options: Options) -> Path:
-    """The configuration file in use, else the one to make."""
-    named = paths.named_config(options.config, options.env)
-    usual = paths.usual_configs(options.env)
-    return named or next((file for file in usual if file.exists()), usual[0])
 
 
 async def _code(base: str, pkce: Pkce, person: Person, *, browser: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,13 @@ class Options:
     def sockets(self) -> tuple[Path, ...]:
         """Where a daemon may listen."""
         return paths.socket_candidates(self.data, self.env)
+
+    @property
+    def config_file(self) -> Path:
+        """The configuration file in use, else the one to make."""
+        usual = paths.usual_configs(self.env)
+        readable = (file for file in usual if os.access(file, os.R_OK))
+        return paths.named_config(self.config, self.env) or next(readable, usual[0])
 
     def load(self) -> Loaded:
         """The configuration. Raises ConfigError."""

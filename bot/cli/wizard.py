@@ -30,13 +30,14 @@ _DAY, _MONTH = "1", "10"
 class World:
     """What the wizard reaches beside the person: `ask` is that person, the others are injected for tests.
 
-    `sign_in` gives OpenRouter's key or "", `local_model` a model's file or None; both tell the person why not.
+    `sign_in` gives the key of OpenRouter at an address, or ""; `local_model` a model's file, or None. Both tell the
+    person why not.
     """
 
     ask: Ask
     check_key: CheckKey
     check_token: Callable[[str, str], Awaitable[Verdict]]
-    sign_in: Callable[[], Awaitable[str]]
+    sign_in: Callable[[str], Awaitable[str]]
     local_model: Callable[[Ask], Awaitable[Path | None]]
 
 
@@ -121,10 +122,10 @@ class Wizard:
             self._draft.put(place, value)
 
     async def _sign_in(self) -> None:
-        key = await self._world.sign_in()
+        key = await self._world.sign_in(self._settings(PRESETS["openrouter"]).api_base or "")
         if key:
             self._put_key("openrouter", key)
-            print("  openrouter: you are signed in; its free models answer")
+            print("  ok: you are signed in at openrouter")
 
     async def _enter_key(self) -> None:
         known = [preset for preset in PRESETS.values() if preset.needs_key]

@@ -28,40 +28,47 @@ async def connection(name: str, settings: ProviderSettings, *, local: bool) -> F
     if not local and (proxy := _proxy(address.scheme, host)):
         return Finding("ok", name, f"{host} is asked through the proxy {proxy}")
     began = time.monotonic()
+    steps: list[str] = []
     try:
         async with asyncio.timeout(_CONNECT_WITHIN):
-            await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            context = ssl.create_default_context() if secure else None
-            _, writer = await asyncio.open_connection(host, port, ssl=context)
-            writer.close()
+            await _reach(host, port, steps, secure=secure)
     except (OSError, TimeoutError, UnicodeError) as error:
-        return Finding("error", name, *_no_connection(error, host, port, local=local))
-    steps = "name, connection and certificate" if secure else "connection"
-    return Finding("ok", name, f"{host}: {steps} are fine ({(time.monotonic() - began) * 1000:.0f} ms)")
+        return Finding("error", name, *_no_connection(error, (host, port), steps[-1], local=local))
+    return Finding("ok", name, f"{host}: {', '.join(steps)} in {(time.monotonic() - began) * 1000:.0f} ms")
 
 
-def _no_connection(error: Exception, host: str, port: int, *, local: bool) -> tuple[str, str]:
-    network = "look at this machine's network, and whether a firewall is in between"
+async def _reach(host: str, port: int, steps: list[str], *, secure: bool) -> None:
+    """Go as far as possible; `steps` ends with the one that failed."""
+    steps.append("DNS")
+    await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    steps.append("TCP")
+    _, writer = await asyncio.open_connection(host, port)
+    try:
+        if secure:
+            steps.append("TLS")
+            await writer.start_tls(ssl.create_default_context(), server_hostname=host)
+    finally:
+        writer.transport.abort()
+
+
+def _no_connection(error: Exception, at: tuple[str, int], step: str, *, local: bool) -> tuple[str, str]:
+    """What happened, and what to do about it."""
+    host, port = at
     start = "start its server, or correct api_base in the configuration"
+    network = start if local else "look at this machine's network, and whether a firewall is in between"
     match error:
-        case socket.gaierror():
-            return (
-                f"the name {host} can't be resolved (DNS)",
-                start if local else f"{network}; is api_base right?",
-            )
         case ssl.SSLCertVerificationError():
             fix = "is something in between (a captive portal, a scanner), or this machine's clock wrong?"
             return f"the certificate of {host} is not trusted: {error.verify_message}", fix
-        case ssl.SSLError():
-            return f"{host}:{port} speaks no TLS: {error.reason}", "http:// instead of https:// in api_base?"
+        case _ if step == "DNS":
+            return f"the name {host} can't be resolved (DNS)", f"{network}; is api_base right?"
+        case _ if step == "TLS":
+            return f"{host}:{port} takes no encrypted connection (TLS)", "should api_base begin with http://?"
         case ConnectionRefusedError():
-            return f"nothing listens at {host}:{port}", start if local else network
+            return f"nothing listens at {host}:{port}", network
         case TimeoutError():
-            return (
-                f"no connection to {host}:{port} within {_CONNECT_WITHIN:.0f} s",
-                start if local else network,
-            )
-    return f"no connection to {host}:{port}: {error}", start if local else network
+            return f"no connection to {host}:{port} within {_CONNECT_WITHIN:.0f} s (TCP)", network
+    return f"no connection to {host}:{port} (TCP): {error}", network
 
 
 def _proxy(scheme: str, host: str) -> str:

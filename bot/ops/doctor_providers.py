@@ -30,6 +30,7 @@ OWN_PROCESS = ("starter", "llamacpp")
 
 _LIST_WITHIN = 15.0
 _CALL_WITHIN = 90.0
+_OTHERWISE = "try another model or provider; if this one should do, please report it"
 _NARROW = 8192
 """Tokens of a window below which a conversation with tools is cut short all the time."""
 _ANSWER = 300
@@ -116,7 +117,8 @@ async def _answering(name: str, settings: ProviderSettings, patient: Patient) ->
     try:
         listed = await _listed(live)
         if isinstance(listed, ProviderError):
-            yield replace(_failed(name, listed, "its list of models: "), level="warning")
+            fix = "is api_base right? It ends where /models and /chat/completions begin, often with /v1"
+            yield replace(_failed(name, listed, "its list of models: "), level="warning", fix=fix)
             listed = ()
         catalog = patient.catalog.listing(name, listed) if listed else patient.catalog
         for model in used_models(catalog, name):
@@ -237,7 +239,7 @@ async def called(live: Provider, info: ModelInfo) -> Finding:
         async with asyncio.timeout(_CALL_WITHIN):
             done = await _completion(live, info.id, request)
     except ProviderError as error:
-        return _failed(live.name, error, f"{info.id} ")
+        return _failed(live.name, error, f"calling {info.id}: ")
     except TimeoutError:
         text = f"{info.id} gave no answer within {_CALL_WITHIN:.0f} s"
         return Finding("warning", live.name, text, "a smaller model answers sooner")
@@ -264,5 +266,5 @@ def _failed(name: str, error: ProviderError, about: str = "") -> Finding:
     detail = f" ({error.detail})" if error.detail and error.detail != error.summary else ""
     text = f"{about}{error.summary}{detail}"
     passing = isinstance(error, errors.RateLimited | errors.Loading | errors.Overloaded)
-    fix = next((fix for kind, fix in _FIXES.items() if isinstance(error, kind)), "")
+    fix = next((fix for kind, fix in _FIXES.items() if isinstance(error, kind)), _OTHERWISE)
     return Finding("warning" if passing else "error", name, text, fix)
