@@ -178,9 +178,9 @@ class Lineup:
             self._exceeded = max(self._exceeded, error.window or step.candidate.info.context_window or 0)
         elif isinstance(error, Loading):
             self._wait_for(step, Why.LOADING, now + POLL_LOADING)
-        elif type(error) is UnknownModel:  # one that is withheld is there for others
-            self._means.knowledge.retire(route)
         else:
+            if type(error) is UnknownModel:  # one that is withheld is there for others
+                self._means.knowledge.retire(route)
             rest = self._means.health.check(route, now, step.key)
             if rest is not None and not rest.breaker:
                 self._wait_for(step, Why.LIMIT_ENDS, rest.until)
