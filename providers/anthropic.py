@@ -13,7 +13,7 @@ from providers.anthropic_wire import encode
 from providers.endpoint import Endpoint
 from providers.presets import is_local
 from providers.settings import ProviderSettings
-from providers.types import ChatRequest, ModelInfo, ProviderEvent
+from providers.types import ChatRequest, ModelInfo, ProviderEvent, Route
 
 VERSION = "2023-06-01"
 """The protocol's version, a header that the API wants."""
@@ -32,6 +32,8 @@ class AnthropicProvider:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
+        self._models = settings.model_info
+        self._names = settings.names
         self._base = f"{local.root_of(settings.api_base or '')}/v1"
         key = settings.api_key.get_secret_value() if settings.api_key else ""
         auth = {"anthropic-version": VERSION, **({"x-api-key": key} if key else {})}
@@ -39,8 +41,14 @@ class AnthropicProvider:
 
     def stream(self, model: str, request: ChatRequest) -> AsyncGenerator[ProviderEvent, None]:
         """See `providers.base.Provider`. `ping` events don't move the limits on the first and the next token."""
+        told = self._models.get(model)
+        thinking = (told.thinking_tokens or 0) if told else 0
         return self._endpoint.stream(
-            f"{self._base}/messages", model, lambda quirks: encode(model, request, quirks), BlockAssembly()
+            f"{self._base}/messages",
+            model,
+            lambda quirks: encode(model, request, quirks, thinking=thinking),
+            BlockAssembly(Route(self.name, model)),
+            thinks=request.thinks or thinking > 0,
         )
 
     async def models(self) -> Sequence[ModelInfo]:
@@ -48,7 +56,7 @@ class AnthropicProvider:
         if not is_local(self._base):
             return local.parse_models(await self._endpoint.json(f"{self._base}/models?limit=1000"))
         listed = await self._endpoint.json(f"{self._base}/models")
-        return await local.describe(self._endpoint.json, self._base, listed)
+        return await local.describe(self._endpoint.json, self._base, listed, self._names)
 
     async def aclose(self) -> None:
         """Close all connections. May be called twice."""

@@ -6,9 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from providers.anthropic_wire import THOUGHTS
 from providers.calls import LONGEST_ANSWER, arguments_of, counted, settled, unique
 from providers.errors import Empty, Malformed, Refused, TooLong
-from providers.types import Completion, Finish, Message, ReasoningDelta, TextDelta, ToolCall, Usage
+from providers.types import (
+    Completion,
+    Finish,
+    Message,
+    ReasoningDelta,
+    Route,
+    TextDelta,
+    Thoughts,
+    ToolCall,
+    Usage,
+)
 
 Delta = TextDelta | ReasoningDelta
 
@@ -35,13 +46,20 @@ class _Call:
 
 
 class BlockAssembly:
-    """See `providers.answer.Assembling`. An answer is whole when `message_stop` has come."""
+    """See `providers.answer.Assembling`. An answer is whole when `message_stop` has come.
 
-    def __init__(self) -> None:
+    `route` is who answers, and gets its thoughts back; None: they are not kept.
+    """
+
+    def __init__(self, route: Route | None = None) -> None:
         self.finish_reason = ""
         self._stop_reason = ""
         self._text: list[str] = []
         self._thoughts = 0
+        self._route = route
+        self._kept: list[tuple[int, dict[str, Any]]] = []  # with how many pieces of text stood before it
+        self._open: dict[int, dict[str, Any]] = {}
+        self._reasoning_tokens = 0
         self._calls: list[_Call] = []
         self._by_index: dict[int, _Call] = {}
         self._counts: dict[str, int] = {}
@@ -91,8 +109,19 @@ class BlockAssembly:
         text = "".join(self._text).strip()
         self._check_end(text, calls, dropped)
         finish = settled(_FINISH.get(self.finish_reason, "stop"), calls)
-        message = Message("assistant", text, tuple(unique(calls)))
+        message = Message("assistant", text, tuple(unique(calls)), thoughts=self._to_give_back())
         return [], Completion(message, finish, self._usage(), dropped)
+
+    def _to_give_back(self) -> Thoughts | None:
+        """The thoughts as they came, and what was said between two of them."""
+        blocks: list[dict[str, Any]] = []
+        begun = 0
+        for position, thought in self._kept:
+            if position > begun:
+                blocks.append({"type": "text", "text": "".join(self._text[begun:position])})
+            begun = position
+            blocks.append(thought)
+        return Thoughts(self._route, tuple(blocks)) if self._route and blocks else None
 
     def _check_end(self, text: str, calls: Sequence[ToolCall], dropped: int) -> None:
         if text or calls:
@@ -121,12 +150,20 @@ class BlockAssembly:
             self._calls.append(call)
             if isinstance(index, int):
                 self._by_index[index] = call
+        if block.get("type") in THOUGHTS:
+            kept = dict(block)
+            self._kept.append((len(self._text), kept))
+            if isinstance(index, int):
+                self._open[index] = kept
         self._size += len(_string(block.get("data")))  # a thought that is kept secret
         return self._shown(block.get("text"), block.get("thinking"))
 
     def _delta(self, delta: Mapping[str, Any], index: object) -> list[Delta]:
         piece = _string(delta.get("partial_json"))
         self._size += len(piece) + len(_string(delta.get("signature")))
+        if isinstance(index, int) and (thought := self._open.get(index)) is not None:
+            for name in ("thinking", "signature"):
+                thought[name] = _string(thought.get(name)) + _string(delta.get(name))
         call = self._by_index.get(index) if isinstance(index, int) else None
         if call is not None:
             call.pieces.append(piece)
@@ -160,10 +197,12 @@ class BlockAssembly:
         for name, value in _mapping(usage).items():
             if name in _COUNTS and isinstance(value, int | float):
                 self._counts[name] = counted(value)
+        details = _mapping(_mapping(usage).get("output_tokens_details"))
+        self._reasoning_tokens = counted(details.get("thinking_tokens")) or self._reasoning_tokens
 
     def _usage(self) -> Usage:
         fresh, read, written, answer = (self._counts.get(name, 0) for name in _COUNTS)
-        return Usage(fresh + read + written, answer, read)
+        return Usage(fresh + read + written, answer, read, self._reasoning_tokens)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -10,10 +10,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from providers.calls import LONGEST_ANSWER, arguments_of, counted, settled, unique
+from providers.calls import LONGEST_ANSWER, arguments_of, settled, unique
 from providers.errors import Empty, Malformed, Overloaded, Refused, ServerError
+from providers.replay import Kept
 from providers.thoughts import Section, Splitter
-from providers.types import Completion, Finish, Message, ReasoningDelta, TextDelta, ToolCall, Usage
+from providers.types import (
+    Completion,
+    Finish,
+    Message,
+    ReasoningDelta,
+    Route,
+    TextDelta,
+    Thoughts,
+    ToolCall,
+    Usage,
+)
+from providers.usage import usage_of
 
 _FINISH: Mapping[str, Finish] = {
     "stop": "stop",
@@ -35,16 +47,19 @@ class _Call:
     name: str = ""
     arguments: list[str] = field(default_factory=list)
     whole: Mapping[str, Any] | None = None
+    extra: Mapping[str, Any] | None = None
+    made: ToolCall | None = None
 
 
 class Assembly:
     """Puts one answer together. `add` each JSON object of the stream (or the one whole answer), then
     `finish`.
 
-    `tools` says whether tools were offered, so that calls written into the text are recognised.
+    `tools` says whether tools were offered, so that calls written into the text are recognised. `route` is who
+    answers, and gets back what it wants back; None: nothing is kept for that.
     """
 
-    def __init__(self, *, tools: bool) -> None:
+    def __init__(self, *, tools: bool, route: Route | None = None) -> None:
         self.finish_reason = ""
         self._splitter = Splitter(calls=tools)
         self._text: list[str] = []
@@ -54,6 +69,8 @@ class Assembly:
         self._by_index: dict[int, _Call] = {}
         self._usage = Usage()
         self._size = 0
+        self._route = route
+        self._kept = Kept()
 
     @property
     def begun(self) -> bool:
@@ -77,6 +94,7 @@ class Assembly:
         piece = choice.get("delta") or choice.get("message") or {}
         if not isinstance(piece, Mapping):
             raise Malformed("its answer has no message")
+        self._size += self._kept.add(piece)
         shown = self._thinking(piece)
         content = piece.get("content")
         if content:
@@ -110,7 +128,8 @@ class Assembly:
                 text = f"{text}\n<tool_call>{section.text}</tool_call>".strip()
         self._check_end(text, calls, dropped)
         finish = settled(_FINISH.get(self.finish_reason, "stop"), calls)
-        message = Message("assistant", text, tuple(unique(calls)))
+        made = tuple(unique(calls))
+        message = Message("assistant", text, made, thoughts=self._to_give_back(made))
         return shown, Completion(message, finish, self._usage, dropped)
 
     def _check_end(self, text: str, calls: Sequence[ToolCall], dropped: int) -> None:
@@ -133,7 +152,9 @@ class Assembly:
     def _thinking(self, piece: Mapping[str, Any]) -> list[TextDelta | ReasoningDelta]:
         thought = piece.get("reasoning_content") or piece.get("reasoning")
         if not thought and isinstance(details := piece.get("reasoning_details"), Sequence):
-            thought = "".join(str(d.get("text") or "") for d in details if isinstance(d, Mapping))
+            thought = "".join(
+                str(d.get("text") or d.get("summary") or "") for d in details if isinstance(d, Mapping)
+            )
         if not isinstance(thought, str) or not thought:
             return []
         return self._sections([Section("thought", thought)])
@@ -183,6 +204,8 @@ class Assembly:
         function = delta.get("function")
         function = function if isinstance(function, Mapping) else {}
         call = self._open_call(delta, str(function.get("name") or ""))
+        if isinstance(extra := delta.get("extra_content"), Mapping):
+            call.extra = extra
         arguments = function.get("arguments")
         if isinstance(arguments, Mapping):
             call.whole = arguments
@@ -220,20 +243,26 @@ class Assembly:
             cut = self.finish_reason in ("length", "model_length") and position == len(self._calls) - 1
             arguments = call.whole if call.whole is not None else arguments_of(text, cut=cut)
             if call.name and arguments is not None:
-                whole.append(ToolCall(call.id, call.name, arguments))
+                call.made = ToolCall(call.id, call.name, arguments)
+                whole.append(call.made)
         return whole, len(self._calls) - len(whole)
+
+    def _to_give_back(self, made: Sequence[ToolCall]) -> Thoughts | None:
+        if self._route is None:
+            return None
+        blocks = self._kept.blocks([self._extra(call) for call in made])
+        return Thoughts(self._route, blocks) if blocks else None
+
+    def _extra(self, call: ToolCall) -> Mapping[str, Any] | None:
+        """What came with a call, whose id may be another one by now."""
+        came = (c for c in self._calls if c.made and c.made.name == call.name)
+        return next((c.extra for c in came if c.made and c.made.arguments == call.arguments), None)
 
     def _count(self, event: Mapping[str, Any]) -> None:
         groq = event.get("x_groq")
         usage = event.get("usage") or (groq.get("usage") if isinstance(groq, Mapping) else None)
         if isinstance(usage, Mapping):
-            details = usage.get("prompt_tokens_details")
-            cached = details.get("cached_tokens") if isinstance(details, Mapping) else None
-            self._usage = Usage(
-                counted(usage.get("prompt_tokens")),
-                counted(usage.get("completion_tokens")),
-                counted(cached or usage.get("prompt_cache_hit_tokens")),
-            )
+            self._usage = usage_of(usage)
 
 
 def _written(text: str) -> ToolCall | None:

@@ -53,4 +53,4 @@ def settled(finish: Finish, calls: Sequence[ToolCall]) -> Finish:
 
 def counted(value: object) -> int:
     """A number of tokens; 0 for whatever is none."""
-    return int(value) if isinstance(value, int | float) and value > 0 else 0
+    return int(value) if isinstance(value, int | float) and 0 < value < 1e15 else 0

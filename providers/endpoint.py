@@ -14,7 +14,14 @@ import httpx
 
 from providers import failures, quota
 from providers.answer import Answer, Assembling
-from providers.errors import NoToolSupport, ProviderError, ServerError, Stalled, UnknownParameter
+from providers.errors import (
+    BadThoughts,
+    NoToolSupport,
+    ProviderError,
+    ServerError,
+    Stalled,
+    UnknownParameter,
+)
 from providers.http import DROPPED, FOREIGN, make_client, timeouts, translate
 from providers.settings import ProviderSettings
 from providers.types import ProviderEvent
@@ -28,11 +35,15 @@ _NEEDED = frozenset({"model", "messages", "stream"})
 """Parameters without which there is no request."""
 
 
+Encode = Callable[[Quirks], Mapping[str, Any]]
+"""Makes a request's body, as a model with these quirks takes it."""
+
+
 class Endpoint:
     """One address, one key, one connection pool, which is made on first use.
 
     `auth` are the headers that show the key, OpenAI's if None. `transport` replaces the network, `clock` is
-    wall-clock time.
+    wall-clock time. `quirks` are those of all models here; each one's own are learned.
     """
 
     def __init__(
@@ -41,7 +52,9 @@ class Endpoint:
         transport: httpx.AsyncBaseTransport | None,
         clock: Callable[[], float],
         auth: Mapping[str, str] | None = None,
+        quirks: Quirks = frozenset(),
     ) -> None:
+        self._usual_quirks = quirks
         self._timeouts = timeouts(settings)
         self._settings = settings
         self._auth = auth
@@ -52,13 +65,14 @@ class Endpoint:
         self._quirks: dict[str, Quirks] = {}
 
     async def stream(
-        self, url: str, model: str, encode: Callable[[Quirks], Mapping[str, Any]], assembly: Assembling
+        self, url: str, model: str, encode: Encode, assembly: Assembling, *, thinks: bool = False
     ) -> AsyncGenerator[ProviderEvent, None]:
         """One answer of `model` to what `encode` makes, put together by `assembly`: deltas, then its completion.
 
-        Heartbeats don't move the limits on the first and the next token. Raises `ProviderError`.
+        Heartbeats don't move the limits on the first and the next token; a model that `thinks` has longer for the
+        first. Raises `ProviderError`.
         """
-        first_by = asyncio.get_running_loop().time() + self._timeouts.first_token
+        first_by = asyncio.get_running_loop().time() + self._timeouts.first(thinks=thinks)
         response = await self._ask(url, model, encode, first_by)
         try:
             answer = Answer(response, assembly, self._failure)
@@ -72,9 +86,11 @@ class Endpoint:
         finally:
             await response.aclose()
 
-    async def json(self, url: str, body: Mapping[str, Any] | None = None) -> Any:
-        """What `url` answers, as JSON. Raises `ProviderError`."""
-        by = asyncio.get_running_loop().time() + LIST_WITHIN
+    async def json(
+        self, url: str, body: Mapping[str, Any] | None = None, within: float = LIST_WITHIN
+    ) -> Any:
+        """What `url` answers, as JSON, within so many seconds. Raises `ProviderError`."""
+        by = asyncio.get_running_loop().time() + within
         return await self._json(await self._send(url, body, by), by)
 
     async def changed(self, url: str, etag: str) -> tuple[Any, str] | None:
@@ -105,33 +121,37 @@ class Endpoint:
         for pool in pools.values():
             await pool.aclose()
 
-    async def _ask(
-        self, url: str, model: str, encode: Callable[[Quirks], Mapping[str, Any]], by: float
-    ) -> httpx.Response:
+    async def _ask(self, url: str, model: str, encode: Encode, by: float) -> httpx.Response:
         """The accepted response to what `encode` makes, not read yet. What this model is known to refuse is not
         sent to it again. Raises `ProviderError`.
         """
+        once: Quirks = frozenset()
         while True:
-            quirks = self._quirks.get(model, frozenset())
-            body = encode(quirks)
+            known = self._quirks.get(model, self._usual_quirks)
+            body = encode(known | once)
             response = await self._send(url, body, by)
             if response.is_success:
                 return response
             error = await self._refusal(response, by)
-            if (
-                not isinstance(error, UnknownParameter)
-                or error.parameter not in body.keys() - _NEEDED - quirks
-            ):
+            if not isinstance(error, UnknownParameter) or error.parameter in _NEEDED:
                 raise error
-            if error.parameter == "tools":
+            if error.parameter == "tools" and "tools" in body:
                 raise NoToolSupport(error.detail, status=error.status)
-            self._quirks[model] = quirks | {error.parameter}
+            wider = known | once | {error.parameter}
+            if encode(wider) == body:
+                raise error
+            if isinstance(error, BadThoughts):
+                once = wider
+            else:
+                self._quirks[model] = known | {error.parameter}
 
     async def _send(
         self, url: str, body: Mapping[str, Any] | None, by: float, headers: Mapping[str, str] | None = None
     ) -> httpx.Response:
         """The response's head, within the time: of a POST, or of a GET without `body`. Raises `ProviderError`."""
-        content = None if body is None else json.dumps(body, ensure_ascii=False, default=str).encode()
+        # Half a character, as a model's thoughts may end in one, has no encoding.
+        text = "" if body is None else json.dumps(body, ensure_ascii=False, default=str)
+        content = None if body is None else text.encode("utf-8", "replace")
         try:
             async with asyncio.timeout_at(by):
                 try:

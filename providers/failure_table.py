@@ -12,10 +12,12 @@ from collections.abc import Mapping
 
 from providers.errors import (
     BadRequest,
+    BadThoughts,
     Denied,
     Loading,
     Malformed,
     Misconfigured,
+    NoImageSupport,
     NoToolSupport,
     OutOfMoney,
     Overloaded,
@@ -34,6 +36,9 @@ BEFORE_CODES: tuple[tuple[Class, frozenset[int], tuple[str, ...]], ...] = (
     # Google's way to say that a model is not part of the free tier at all, beside a code and a time to wait
     # that help nobody.
     (UnknownModel, frozenset({429}), ("limit: 0",)),
+    # OpenRouter's, whose code says no more than that nobody serves it.
+    (NoToolSupport, frozenset({404}), ("support tool use",)),
+    (NoImageSupport, frozenset({404}), ("support image input",)),
 )
 
 BY_CODE: tuple[tuple[Class, frozenset[str]], ...] = (
@@ -108,9 +113,55 @@ BY_CODE: tuple[tuple[Class, frozenset[str]], ...] = (
 
 _ANY = frozenset(range(1000))
 
+PARAMETERS: tuple[tuple[str, str], ...] = (
+    ("missing a thought_signature", "thought_signature"),
+    ("missing `reasoning_content`", "reasoning_content"),
+    ("missing reasoning_content", "reasoning_content"),
+    ("must be passed back", "reasoning_content"),
+    ("a-z, 0-9, with a length of 9", "tool_call_id"),
+    ("after role 'tool'", "role"),
+    ("thinking.type.enabled", "thinking.type.enabled"),
+    ("does not support thinking", "thinking"),
+    ("reasoning_content", "thoughts"),
+    ("reasoning_details", "thoughts"),
+    ("extra_content", "thoughts"),
+)
+"""Wordings of an `UnknownParameter` → the parameter, or the quirk of `providers.wire`, that they mean."""
+
 BY_WORDS: tuple[tuple[Class, frozenset[int], tuple[str, ...]], ...] = (
+    (
+        NoImageSupport,
+        _ANY,
+        (
+            "image input is not supported",  # llama.cpp's server, with status 500
+            "does not support image",
+            "images are not supported",
+            "image_url is only supported by certain models",
+            "unknown variant `image_url`",
+            "is not a multimodal model",
+            "at most 0 image",
+            "image input is not enabled",
+            "image input modality is not enabled",
+            "missing data required for image input",
+            "does not support vision",
+        ),
+    ),
     (UnknownParameter, _ANY, ("unsupported parameter", "unsupported value", "unknown parameter")),
     (UnknownParameter, _ANY, ("extra inputs are not permitted", "unrecognized request argument")),
+    (
+        UnknownParameter,
+        _ANY,
+        (
+            "is deprecated for this model",
+            "not supported for this model",
+            "not supported with this model",
+            "not supported by this model",
+            "no longer supported for this model",
+            "' is unsupported",
+        ),
+    ),
+    (UnknownParameter, frozenset({400, 422, 500}), tuple(words for words, _ in PARAMETERS)),
+    (BadThoughts, frozenset({400}), ("signature", "`thinking`", "thinking block")),
     (
         TooLong,
         _ANY,
@@ -151,9 +202,6 @@ BY_WORDS: tuple[tuple[Class, frozenset[int], tuple[str, ...]], ...] = (
         ),
     ),
     (Refused, frozenset({400, 403}), ("moderation", "flagged", "content management policy", "safety system")),
-    # Google's way to say that a model is not part of the free tier at all, beside a retry time that helps
-    # nobody.
-    (UnknownModel, frozenset({429}), ("limit: 0",)),
     (
         OutOfMoney,
         frozenset({200, 400, 402, 403, 429}),
@@ -184,6 +232,18 @@ BY_WORDS: tuple[tuple[Class, frozenset[int], tuple[str, ...]], ...] = (
     (UnknownModel, frozenset({404}), ("no endpoints found",)),
     (Withheld, frozenset({403}), ("requires a subscription",)),
 )
+
+UNTIL_NEXT_MONTH: tuple[frozenset[str], tuple[str, ...]] = (
+    frozenset(
+        {
+            "enforced_spend_limit_reached",
+            "contract_spend_limit_reached",
+            "linked_organization_spend_limit_reached",
+        }
+    ),
+    ("reached your specified api usage limits",),
+)
+"""Codes and wordings of Anthropic's caps on spending, which are lifted with the next month (UTC)."""
 
 BY_STATUS: Mapping[int, Class] = {
     400: BadRequest,

@@ -14,9 +14,11 @@ from typing import Any
 
 from providers import waits
 from providers.errors import (
+    BadThoughts,
     Denied,
     Loading,
     Misconfigured,
+    OutOfMoney,
     ProviderError,
     RateLimited,
     Scope,
@@ -25,8 +27,17 @@ from providers.errors import (
     UnknownModel,
     UnknownParameter,
 )
-from providers.failure_table import BEFORE_CODES, BY_CODE, BY_STATUS, BY_WORDS
+from providers.failure_table import (
+    BEFORE_CODES,
+    BY_CODE,
+    BY_STATUS,
+    BY_WORDS,
+    PARAMETERS,
+    UNTIL_NEXT_MONTH,
+)
 
+NO_THOUGHTS = "thoughts"
+"""The quirk of `providers.wire` of this name."""
 DETAIL = 200
 """The longest detail in characters."""
 
@@ -37,7 +48,11 @@ _WINDOWS = re.compile(
     r"available context size \(|tokens allowed \(|max_model_len\D{1,20})\s*(\d{3,9})",
     re.IGNORECASE,
 )
-_PARAMETER = re.compile(r"(?:parameter|value|argument)s?(?: supplied)?:? [`'\"]?([a-z_]+)", re.IGNORECASE)
+_PARAMETER = re.compile(
+    r"(?:parameter|value|argument)s?(?: supplied)?:? [`'\"]?([a-z_]+)"
+    r"|[`'\"]?([a-z_]+)[`'\"]?(?: is (?:deprecated|not supported|no longer supported|unsupported)|: extra inputs)",
+    re.IGNORECASE,
+)
 _SECRETS = re.compile(r"\b(?:sk|gsk|xai|pk|key|AIza)[-_]?[A-Za-z0-9_-]{12,}|(?<=Bearer )\S+", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\s]+")
 
@@ -58,7 +73,21 @@ def classify(
 ) -> ProviderError:
     """The error that a response means. `body` is its bytes or what was parsed of them; `status` is 200 for a
     failure inside of an accepted answer. `headers` must ignore case.
+
+    `x-should-retry`, where the server sends it, decides whether it may be asked again at once.
     """
+    error = _classified(status, headers, body, now, secret)
+    match headers.get("x-should-retry", "").strip().lower():
+        case "true":
+            error.retries = max(1, error.retries)
+        case "false":
+            error.retries = 0
+    return error
+
+
+def _classified(
+    status: int, headers: Mapping[str, str], body: object, now: float, secret: str
+) -> ProviderError:
     if isinstance(body, bytes) and body.lstrip()[:1] == b"<":
         return _page(status)
     said = read(body)
@@ -66,15 +95,19 @@ def classify(
         status = next((int(c) for c in said.codes if c.isdigit() and 400 <= int(c) < 600), status)
     kind = _kind(status, said)
     detail = tidy(said.text, secret) or (f"status {status}" if status >= 300 else "")
+    if kind is BadThoughts:
+        return BadThoughts(detail, parameter=NO_THOUGHTS, status=status)
     if kind is UnknownParameter:
         return UnknownParameter(detail, parameter=_parameter(said), status=status)
     if kind is TooLong:
         return TooLong(detail, window=_window(said), status=status)
     if kind is UnknownModel and said.text.strip(" .").lower() in ("", "not found") and not said.codes:
-        return Misconfigured(f"its address is probably wrong (status {status})", status=status)
+        return Misconfigured(f"its address is probably wrong, status {status}", status=status)
     wait = waits.from_headers(headers, now)
     if wait is None:
         wait = waits.from_body(said.error, said.text, now)
+    if wait is None and kind is OutOfMoney and _until_next_month(said):
+        wait = waits.to_next_month(now)
     whole = bool(said.codes & _WHOLE_ACCOUNT) or any(w in said.text.lower() for w in _WHOLE_ACCOUNT_WORDS)
     scope: Scope | None = "account" if kind is RateLimited and whole else None
     return kind(detail, retry_after=None if kind is Loading else wait, scope=scope, status=status)
@@ -136,11 +169,11 @@ def _by_words(
 def _page(status: int) -> ProviderError:
     if status in (404, 405):
         return Misconfigured(
-            f"its address is probably wrong: a web page answers (status {status})", status=status
+            f"its address is probably wrong: a web page answers, status {status}", status=status
         )
     if status in (401, 403):
-        return Denied(f"a web page answers instead (status {status})", status=status)
-    return ServerError(f"not an API: got a web page (status {status})", status=status)
+        return Denied(f"a web page answers instead, status {status}", status=status)
+    return ServerError(f"not an API: got a web page, status {status}", status=status)
 
 
 def _error_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -158,10 +191,17 @@ def _error_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
         return {**body, "message": error}
     detail = body.get("detail")
     if isinstance(detail, list):
-        detail = "; ".join(
-            str(one.get("msg", one)) if isinstance(one, Mapping) else str(one) for one in detail
-        )
+        detail = "; ".join(_validation(one) for one in detail)
     return {**body, "message": detail} if detail else body
+
+
+def _validation(one: object) -> str:
+    """One complaint of FastAPI's, with the field that it is about."""
+    if not isinstance(one, Mapping):
+        return str(one)
+    place = one.get("loc")
+    field = f"{place[-1]}: " if isinstance(place, list) and place else ""
+    return f"{field}{one.get('msg', one)}"
 
 
 def _codes(error: Mapping[str, Any]) -> Iterator[object]:
@@ -186,8 +226,18 @@ def _words(error: Mapping[str, Any]) -> Iterator[str]:
 
 def _parameter(said: Said) -> str:
     param = said.error.get("param")
+    param = param if isinstance(param, str) else ""
+    text = f"{said.text} {param}".lower()
+    for words, meant in PARAMETERS:
+        if words in text:
+            return meant
     match = _PARAMETER.search(said.text)
-    return param if isinstance(param, str) and param else match[1] if match else ""
+    return param or (match[1] or match[2] if match else "")
+
+
+def _until_next_month(said: Said) -> bool:
+    codes, words = UNTIL_NEXT_MONTH
+    return bool(said.codes & codes) or any(w in said.text.lower() for w in words)
 
 
 def _window(said: Said) -> int | None:

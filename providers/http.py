@@ -27,15 +27,21 @@ _HEADERS = MappingProxyType({"User-Agent": USER_AGENT, "Accept": "text/event-str
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Limits in seconds: for the connection, for the first token of an answer, and between two tokens."""
+    """Limits in seconds: for the connection, for the first token of an answer, also of a model that thinks before
+    it, and between two tokens.
+    """
 
     connect: float
     first_token: float
+    first_token_thinking: float
     between_tokens: float
 
+    def first(self, *, thinks: bool) -> float:
+        return self.first_token_thinking if thinks else self.first_token
 
-CLOUD = Timeouts(connect=5.0, first_token=60.0, between_tokens=90.0)
-LOCAL = Timeouts(connect=1.0, first_token=300.0, between_tokens=180.0)
+
+CLOUD = Timeouts(connect=5.0, first_token=60.0, first_token_thinking=120.0, between_tokens=90.0)
+LOCAL = Timeouts(connect=1.0, first_token=300.0, first_token_thinking=300.0, between_tokens=180.0)
 """A home machine computes a long prompt for minutes before its first token, and queues requests without a
 word.
 """
@@ -79,14 +85,14 @@ def translate(error: Exception, *, streaming: bool = False) -> ProviderError:
     it off.
     """
     if isinstance(error, httpx.ConnectError) and (reason := _certificate_problem(error)):
-        return Misconfigured(f"its certificate is not trusted ({reason})")
+        return Misconfigured(f"its certificate is not trusted: {reason}")
     kind, text = next(
         ((k, t) for foreign, k, t in TRANSLATION if isinstance(error, foreign)), (ServerError, "failed")
     )
     if streaming and kind is Unreachable:
         kind, text = CutStream, "the connection broke in the middle of the answer"
     reason = _reason(error)
-    return kind(f"{text} ({reason})" if reason else text)
+    return kind(f"{text}: {reason}" if reason else text)
 
 
 def timeouts(settings: ProviderSettings) -> Timeouts:
@@ -95,6 +101,7 @@ def timeouts(settings: ProviderSettings) -> Timeouts:
     return Timeouts(
         settings.connect_timeout or usual.connect,
         settings.first_token_timeout or usual.first_token,
+        settings.first_token_timeout or usual.first_token_thinking,
         settings.between_tokens_timeout or usual.between_tokens,
     )
 
@@ -120,7 +127,7 @@ def make_client(
         # The limits on tokens are stricter than `read` and kept by whoever reads the stream: heartbeats reset
         # this one.
         timeout=httpx.Timeout(
-            limits.connect, read=max(limits.first_token, limits.between_tokens) + 5.0, write=30.0
+            limits.connect, read=max(limits.first_token_thinking, limits.between_tokens) + 5.0, write=30.0
         ),
         limits=httpx.Limits(max_connections=100, max_keepalive_connections=10 if keep_alive else 0),
         follow_redirects=False,

@@ -12,12 +12,14 @@ from providers.errors import (
     CostsMoney,
     Denied,
     Loading,
+    NoImageSupport,
     NoToolSupport,
     OutOfMoney,
     ProviderError,
     RateLimited,
     TooLong,
     UnknownModel,
+    Unreachable,
 )
 from providers.health import Rest, scopes
 from providers.means import Means
@@ -100,6 +102,7 @@ class Lineup:
         self._patience = means.patience
         self._too_small: list[Step] = []
         self._exceeded = 0
+        self._eased: set[tuple[Route, str]] = set()
 
     async def next(self) -> Step | None:
         """The next step that may be called now, its place with the health book taken; None where there is
@@ -169,11 +172,9 @@ class Lineup:
     def follow(self, step: Step, error: ProviderError) -> None:
         """What comes of a candidate that is not asked again at once."""
         route, now = step.candidate.route, self._means.now()
-        if isinstance(error, NoToolSupport) and step.request.tools:
-            self._means.knowledge.teach(route, tools=False)
-            candidate = replace(step.candidate, info=replace(step.candidate.info, tools=False))
-            self._queue.append(step.with_(candidate, self._request))
-        elif isinstance(error, TooLong):
+        if self._eases(step, error):
+            return
+        if isinstance(error, TooLong):
             self._means.knowledge.teach(route, context_window=error.window)
             self._exceeded = max(self._exceeded, error.window or step.candidate.info.context_window or 0)
         elif isinstance(error, Loading):
@@ -185,6 +186,22 @@ class Lineup:
             if rest is not None and not rest.breaker:
                 self._wait_for(step, Why.LIMIT_ENDS, rest.until)
             self._widen(step, type(error).__name__, error.scope)
+
+    def _eases(self, step: Step, error: ProviderError) -> bool:
+        """Whether the candidate is asked again, once, without what it can't take: tools or images."""
+        route, info = step.candidate.route, step.candidate.info
+        if isinstance(error, NoToolSupport) and step.request.tools:
+            info = replace(info, tools=False)
+        elif isinstance(error, NoImageSupport) and any(m.images for m in step.request.messages):
+            info = replace(info, vision=False)
+        else:
+            return False
+        self._means.knowledge.teach(route, tools=info.tools, vision=info.vision)
+        if (route, type(error).__name__) in self._eased:
+            return False  # the owner's word stands above what is learned
+        self._eased.add((route, type(error).__name__))
+        self._queue.append(step.with_(replace(step.candidate, info=info), self._request))
+        return True
 
     async def _pick(self) -> tuple[Step | None, bool]:
         """The next one in line, one that was worth waiting for, or the widest of those thought too small; and
@@ -206,8 +223,11 @@ class Lineup:
     async def _known(self, step: Step, *, force: bool) -> Step | None:
         """The step with what its server says of the model; None where it goes no further with it."""
         knowledge, candidate = self._means.knowledge, step.candidate
-        resting = self._means.health.check(candidate.route, self._means.now(), step.key) is not None
-        if knowledge.needs_asking(candidate) and (force or not resting):
+        health, route = self._means.health, candidate.route
+        resting = health.check(route, self._means.now(), step.key) is not None
+        # Where a probe is due, it is the one call that goes out, if a model's name for it is known.
+        probes = bool(route.model) and health.unproven(route, step.key)
+        if knowledge.needs_asking(candidate) and (force or not resting) and not probes:
             started = self._deadline.now()
             try:
                 await knowledge.ask(candidate, step.key)

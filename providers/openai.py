@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from functools import partial
 from types import MappingProxyType
 
 import httpx
@@ -16,6 +18,7 @@ import httpx
 from providers import catalogue, local, quota
 from providers.assembly import Assembly
 from providers.endpoint import Endpoint
+from providers.ollama import LOADS_WITHIN, Guard
 from providers.presets import is_local, preset_for
 from providers.quota import FreeCalls
 from providers.settings import ProviderSettings
@@ -46,25 +49,37 @@ class OpenAIProvider:
         quirks = _QUIRKS.get(preset.name, frozenset()) if preset else frozenset()
         self._endpoint = Endpoint(settings, transport, clock, quirks=quirks)
         self._catalogue = preset is not None and preset.catalogue
+        self._local = is_local(self._base)
+        self._names = settings.names
+        ask = self._endpoint.json
+        named = self._local and preset is not None and preset.name == "ollama"
+        self._ollama = Guard(ask, partial(ask, within=LOADS_WITHIN), local.root_of(self._base), on=named)
 
-    def stream(self, model: str, request: ChatRequest) -> AsyncGenerator[ProviderEvent, None]:
+    async def stream(self, model: str, request: ChatRequest) -> AsyncGenerator[ProviderEvent, None]:
         """See `providers.base.Provider`. Heartbeats don't move the limits on the first and the next token."""
-        return self._endpoint.stream(
+        if self._local:
+            request = local.suited(model, request)
+            await self._ollama.check(model, request)
+        answer = self._endpoint.stream(
             f"{self._base}/chat/completions",
             model,
             lambda quirks: encode(model, request, quirks),
             Assembly(tools=bool(request.tools), route=Route(self.name, model)),
             thinks=request.thinks,
         )
+        async with aclosing(answer) as events:
+            async for event in events:
+                yield event
 
     async def models(self) -> Sequence[ModelInfo]:
         """What the endpoint lists; a local server is asked for windows and tool support too."""
         listed = await self._endpoint.json(f"{self._base}/models")
         if self._catalogue:
             return tuple(entry.info for entry in catalogue.parse(listed))
-        if not is_local(self._base):
+        if not self._local:
             return local.parse_models(listed)
-        return await local.describe(self._endpoint.json, self._base, listed)
+        self._ollama.on = local.is_ollama(listed)
+        return await local.describe(self._endpoint.json, self._base, listed, self._names)
 
     async def free_calls(self) -> FreeCalls | None:
         """What OpenRouter's account has used of today's calls to free models; other servers don't count them."""

@@ -12,6 +12,8 @@ from providers.types import ChatRequest, Message, ModelInfo, Route
 
 USUAL_ANSWER = 256
 """Tokens kept free for the answer where the request sets no limit."""
+UNSEEN = "[An image, which you can't see.]"
+"""Stands for an image in what a model gets that takes none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +35,43 @@ class Step:
 
 
 def plan(candidates: Iterable[Candidate], request: ChatRequest) -> list[Step]:
-    """The candidates in order; those known to lack the tools that the request offers come last."""
+    """The candidates in order; those known to lack the tools that the request offers come last. Where it holds
+    images, those known to see come first.
+    """
     steps = [step_for(candidate, request) for candidate in candidates]
-    if not request.tools:
-        return steps
-    return [s for s in steps if s.request.tools] + [s for s in steps if not s.request.tools]
+    images = any(message.images for message in request.messages)
+
+    def rank(step: Step) -> tuple[bool, int]:
+        blind = {True: 0, None: 1, False: 2}[step.candidate.info.vision] if images else 0
+        return bool(request.tools) and not step.request.tools, blind
+
+    return sorted(steps, key=rank)
 
 
 def step_for(candidate: Candidate, request: ChatRequest) -> Step:
-    """The request as one model can take it: a tiny one gets the brief, one without tools a plain
-    conversation.
+    """The request as one model can take it: a tiny one gets the brief, one without tools a plain conversation, one
+    that can't see a line in the place of each image; and other models' thoughts are left out.
     """
     info = candidate.info
+    request = replace(request, thinks=bool(info.thinks))
     if info.tiny:
         request = replace(request, messages=request.brief or request.messages, tools=(), brief=())
     if info.tools is False or info.tiny:
         request = without_tools(request)
+    if any(m.thoughts or m.images for m in request.messages):
+        blind = info.vision is False or info.tiny
+        messages = tuple(_suited(m, candidate.route, blind=blind) for m in request.messages)
+        request = replace(request, messages=messages)
     return Step(candidate, request, _shortage(info, request))
+
+
+def _suited(message: Message, route: Route, *, blind: bool) -> Message:
+    if message.thoughts is not None and message.thoughts.route != route:
+        message = replace(message, thoughts=None)
+    if message.images and blind:
+        lines = (message.content, *(UNSEEN for _ in message.images))
+        message = replace(message, content="\n".join(filter(None, lines)), images=())
+    return message
 
 
 def without_tools(request: ChatRequest) -> ChatRequest:

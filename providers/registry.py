@@ -126,16 +126,26 @@ class Catalog:
         return next((n for n, s in known if (p := preset_for(n, s)) and p.name == "openrouter"), None)
 
     def learning(
-        self, route: Route, *, tools: bool | None = None, context_window: int | None = None
+        self,
+        route: Route,
+        *,
+        tools: bool | None = None,
+        context_window: int | None = None,
+        vision: bool | None = None,
     ) -> Catalog:
         """With what a failure taught of one model."""
-        info = self.info(route)
+        info = self.learned.get(route, ModelInfo(route.model))
         info = replace(
             info,
             tools=info.tools if tools is None else tools,
             context_window=context_window or info.context_window,
+            vision=info.vision if vision is None else vision,
         )
         return replace(self, learned={**self.learned, route: info})
+
+    def unlearning(self, provider: str) -> Catalog:
+        """Without what failures taught of a provider's models."""
+        return replace(self, learned={r: i for r, i in self.learned.items() if r.provider != provider})
 
     def inheriting(self, old: Catalog) -> Catalog:
         """With what `old` had learned of providers that are the same in both."""
@@ -145,7 +155,6 @@ class Catalog:
             listed={**{n: m for n, m in old.listed.items() if n in same}, **self.listed},
             learned={**{r: i for r, i in old.learned.items() if r.provider in same}, **self.learned},
             free_models={**{n: f for n, f in old.free_models.items() if n in same}, **self.free_models},
-            retired=self.retired | {r for r in old.retired if r.provider in same},
         )
 
     def info(self, route: Route) -> ModelInfo:
@@ -165,7 +174,7 @@ class Catalog:
                 owner.context_window,
                 owner.tools,
                 vision=owner.vision,
-                thinks=owner.thinks,
+                thinks=True if owner.thinks is None and owner.thinking_tokens else owner.thinks,
                 price=price,
             ),
             *told,
@@ -181,6 +190,7 @@ class Catalog:
             _first(m.thinks for m in said),
             _first(m.price for m in said),
             _first(m.slots for m in said),
+            _first(m.loaded for m in said),
         )
 
     def local(self, provider: str) -> bool:
@@ -268,6 +278,11 @@ def load_spec(kind: str) -> ProviderSpec:
     if not isinstance(spec, ProviderSpec):
         raise Misconfigured(f"providers/adapters/{kind}.py exports no ProviderSpec as SPEC")
     return spec
+
+
+def usable(name: str, settings: ProviderSettings) -> bool:
+    """Whether completed settings say all that a provider needs: its address, its key, the owner's yes."""
+    return not any(_settings_problems(name, settings))
 
 
 def create(name: str, settings: ProviderSettings) -> Provider:

@@ -105,7 +105,8 @@ class ChatRequest:
     `timeout` is in seconds and covers the whole call: every retry, wait and candidate. `brief` is the
     conversation for a tiny model, whose window and wits don't carry `messages`: such a model gets it instead,
     and no tools. `role` and `session` are whom the cost is booked to; `allowance` is what is left of the limits
-    that its maker keeps (a turn's), and binds candidates that cost money.
+    that its maker keeps (a turn's), and binds candidates that cost money. `thinks`: whoever gets it thinks before
+    its first word, and is waited for longer.
     """
 
     messages: tuple[Message, ...]
@@ -117,6 +118,7 @@ class ChatRequest:
     role: str = ""
     session: str = ""
     allowance: Allowance = Allowance()
+    thinks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,8 @@ class ModelInfo:
 
     `context_window` is in tokens, prompt and answer together. `tiny` marks a model that gets
     `ChatRequest.brief`. `vision`: it takes images. `thinks`: it thinks before its first word, which takes longer.
-    `slots`: how many answers its server makes at once; further requests wait there without a word.
+    `slots`: how many answers its server makes at once; further requests wait there without a word. `loaded` False:
+    its server has to load it first, which takes a while.
     """
 
     id: str
@@ -153,6 +156,7 @@ class ModelInfo:
     thinks: bool | None = None
     price: Price | None = None
     slots: int | None = None
+    loaded: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ LONGEST = 31 * 86_400.0
 _GO_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _GO_PART = re.compile(r"(\d+(?:\.\d+)?)(h|ms|us|µs|ns|m|s)")
 _GO = re.compile(rf"(?:{_GO_PART.pattern})+")
+_ON = re.compile(r"regain access on (\d{4}-\d\d-\d\d)(?: at (\d\d:\d\d))?")
 _IN_TEXT = re.compile(
     r"(?:try again|retry)(?: after| in)? ((?:\d+(?:\.\d+)?\s?(?:hours?|minutes?|seconds?|ms|h|m|s)\s?)+)",
     re.IGNORECASE,
@@ -72,11 +73,20 @@ def from_body(error: Mapping[str, Any], text: str, now: float) -> float | None:
         wait = seconds_from(found, now)
         if wait is not None:
             return wait
+    if (day := _ON.search(text)) and (at := _time(f"{day[1]}T{day[2] or '00:00'}")):
+        return _sane(at - now)
     match = _IN_TEXT.search(text)
     if match is None:
         return None
     parts = re.findall(r"(\d+(?:\.\d+)?)\s?(h|ms|m|s)", match[1], re.IGNORECASE)
     return _sane(sum(float(number) * _GO_UNITS[unit.lower()] for number, unit in parts))
+
+
+def to_next_month(now: float) -> float:
+    """Seconds until the first of the next month, UTC."""
+    today = datetime.fromtimestamp(now, UTC)
+    year, month = divmod(today.year * 12 + today.month, 12)
+    return datetime(year, month + 1, 1, tzinfo=UTC).timestamp() - now
 
 
 def _number(value: float, now: float) -> float:

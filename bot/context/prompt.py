@@ -41,10 +41,10 @@ class PromptBuilder:
         """The conversation for a tiny model: a short prompt, the last words of both, and the question."""
         own = [turn for turn in history if not any(onboarding.is_ours(message.content) for message in turn)]
         talk = [
-            Message(message.role, message.content[:_BRIEF_CHARS])
+            Message(message.role, message.content[:_BRIEF_CHARS], images=message.images)
             for turn in [*own[-_BRIEF_TURNS:], said]
             for message in turn
-            if message.role in ("user", "assistant") and message.content
+            if message.role in ("user", "assistant") and (message.content or message.images)
         ]
         return (Message("system", STARTER_PROMPT), *talk)
 

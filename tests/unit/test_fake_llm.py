@@ -124,7 +124,7 @@ async def test_reasoning_has_its_own_field(field: Any) -> None:
         seen = await ask(llm)
 
     parts = [delta[field] for delta in seen.deltas if field in delta]
-    text = "".join(part[0]["text"] if isinstance(part, list) else part for part in parts)
+    text = "".join(part[0].get("text", "") if isinstance(part, list) else part for part in parts)
     assert (text, seen.text) == ("Let me see.", "Yes.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -41,6 +42,30 @@ def _faults(setup: Setup, body: Mapping[str, Any]) -> Iterator[Answer]:
         yield peers.bad_request(setup, text)
     for text, status in _message_faults(messages):
         yield peers.bad_request(setup, text, status if setup.kind == "llama-server" else 400)
+    for place, message in enumerate(messages):
+        for text in _unwanted(setup, place, message, messages[place - 1] if place else {}):
+            yield peers.bad_request(setup, text)
+
+
+def _unwanted(
+    setup: Setup, place: int, message: Mapping[str, Any], before: Mapping[str, Any]
+) -> Iterator[str]:
+    """What models of single vendors refuse, in the words of their servers."""
+    wants, calls = setup.wants, message.get("tool_calls") or []
+    for call in calls if "short ids" in wants else ():
+        if not re.fullmatch("[a-zA-Z0-9]{9}", call["id"]):
+            yield f"Tool call id was {call['id']} but must be a-z, A-Z, 0-9, with a length of 9."
+    if "no user after tool" in wants and (before.get("role"), message["role"]) == ("tool", "user"):
+        yield "Unexpected role 'user' after role 'tool'"
+    thought = message["role"] != "assistant" or isinstance(message.get("reasoning_content"), str)
+    if "reasoning back" in wants and not thought:
+        yield f"Missing `reasoning_content` field in the assistant message at message index {place}."
+    if "call signature" in wants and calls:
+        google = (calls[0].get("extra_content") or {}).get("google") or {}
+        if not google.get("thought_signature"):
+            yield "Function call is missing a thought_signature in functionCall parts."
+    if "no images" in wants and '"image_url"' in json.dumps(message.get("content")):
+        yield "No endpoints found that support image input"
 
 
 def _tool_faults(tools: object) -> Iterator[str]:

@@ -5,7 +5,7 @@ translated from and to chat completions, so that scripts and checks need not kno
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -40,11 +40,14 @@ def opening(reply: Reply, asked: wire.Asked) -> Event:
 def parts(reply: Reply, asked: wire.Asked) -> Iterator[list[Event]]:
     """What a stream adds, a list of events for each delta that chat completions would have."""
     style = CallStyle(fragments=reply.calls_as.fragments, same_id=reply.calls_as.same_id)
+    signed = {"type": "signature_delta", "signature": reply.signature}
     kind, index = "", -1
     for delta in wire.deltas(replace(reply, reasoning_as="reasoning_content", calls_as=style), asked):
         now, block, content = _events(delta)
         events: list[Event] = []
         if block is not None and (now != kind or now == "tool_use"):
+            if kind == "thinking":
+                events.append({"type": "content_block_delta", "index": index, "delta": signed})
             events += [_stop(index)] if index >= 0 else []
             kind, index = now, index + 1
             events.append({"type": "content_block_start", "index": index, "content_block": block})
@@ -70,7 +73,7 @@ def completion(reply: Reply, asked: wire.Asked) -> Event:
     text = "".join(reply.text or "")
     content: list[Event] = []
     if reply.reasoning:
-        content.append({"type": "thinking", "thinking": reply.reasoning, "signature": "c2ln"})
+        content.append({"type": "thinking", "thinking": reply.reasoning, "signature": reply.signature})
     if text:
         content.append({"type": "text", "text": text})
     for index, call in enumerate(reply.calls):
@@ -154,7 +157,9 @@ def _chat_messages(turn: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         if block["type"] == "tool_result":
             result = _text(block.get("content"))
             yield {"role": "tool", "tool_call_id": block.get("tool_use_id"), "content": result}
-    text = _text([block for block in blocks if block["type"] == "text"])
+    text: Any = _text([block for block in blocks if block["type"] == "text"])
+    if images := [block for block in blocks if block["type"] == "image"]:
+        text = [{"type": "text", "text": text}, *({"type": "image_url"} for _ in images)]
     calls = [
         {
             "id": block["id"],
@@ -176,7 +181,7 @@ def _text(content: object) -> str:
     return str(content or "")
 
 
-def faults(body: Mapping[str, Any]) -> Iterator[str]:
+def faults(body: Mapping[str, Any], wants: Collection[str] = ()) -> Iterator[str]:
     """What the API refuses beyond what chat completions do."""
     if not isinstance(body.get("max_tokens"), int):
         yield "max_tokens: Field required"
@@ -191,6 +196,12 @@ def faults(body: Mapping[str, Any]) -> Iterator[str]:
     if marks > 4:
         yield f"A maximum of 4 blocks with cache_control may be provided. Found {marks}."
     yield from _turn_faults(turns)
+    yield from _thinking_faults(body, turns)
+    if "no token budget" in wants and "budget_tokens" in (body.get("thinking") or {}):
+        yield (
+            '"thinking.type.enabled" is not supported for this model. Use "thinking.type.adaptive" and '
+            '"output_config.effort" to control thinking behavior.'
+        )
     ids = [id_ for turn in turns for id_ in _values(turn, "tool_use", "id")]
     if len(set(ids)) != len(ids):
         yield "messages: `tool_use` ids must be unique"
@@ -209,6 +220,24 @@ def _turn_faults(turns: list[Any]) -> Iterator[str]:
         if not all(text.strip() for text in _values(turn, "text", "text")):
             yield f"messages.{place}: text content blocks must contain non-whitespace text"
         waiting = _values(turn, "tool_use", "id")
+
+
+def _thinking_faults(body: Mapping[str, Any], turns: list[Any]) -> Iterator[str]:
+    """The rules of extended thinking, as its documentation has them."""
+    for place, turn in enumerate(turns):
+        for number, block in enumerate(_blocks(turn)):
+            if block["type"] == "thinking" and not block["signature"].startswith("c2ln"):
+                yield f"messages.{place}.content.{number}: Invalid `signature` in `thinking` block"
+    thinking = body.get("thinking") or {}
+    if thinking.get("type") != "enabled":
+        return
+    if not 1024 <= thinking["budget_tokens"] < body["max_tokens"]:
+        yield "`max_tokens` must be greater than `thinking.budget_tokens`."
+    if body.get("temperature", 1) != 1:
+        yield "`temperature` may only be set to 1 when thinking is enabled."
+    last = next((turn for turn in reversed(turns) if turn["role"] == "assistant"), None)
+    if last and _values(last, "tool_use", "id") and "thinking" not in _blocks(last)[0]["type"]:
+        yield "Expected `thinking` or `redacted_thinking`, but found `tool_use`."
 
 
 def _blocks(turn: Mapping[str, Any]) -> list[Any]:

@@ -16,6 +16,11 @@ from tests.fakes.llm.replies import HTML, Json
 
 Kind = Literal["openai", "openrouter", "llama-server", "ollama", "lm-studio", "vllm", "website"]
 
+Want = Literal[
+    "short ids", "no user after tool", "reasoning back", "call signature", "no images", "no token budget"
+]
+"""In turn: Mistral, its older models, DeepSeek, Gemini 3, any model that is blind, Claude from 4.7 on."""
+
 _SERVER = {"llama-server": "llama.cpp", "vllm": "uvicorn", "website": "nginx"}
 
 
@@ -34,6 +39,8 @@ class Setup:
     """Whether it says that its model knows tools."""
     strict: bool = True
     """Refuse what real servers refuse: unknown models, orphaned tool results, cut arguments in history."""
+    wants: tuple[Want, ...] = ()
+    """What models of single vendors refuse besides, in their words (`tests.fakes.llm.checks`)."""
     window_enforced: bool = False
     """Refuse prompts of more than `n_ctx` tokens (as estimated) the way this kind of server does."""
 

@@ -31,6 +31,8 @@ class ToolCall:
     arguments: dict[str, Any] | str = field(default_factory=dict)
     id: str | None = None
     """None: one is made up."""
+    extra: dict[str, Any] = field(default_factory=dict)
+    """Its `extra_content`, in which Gemini's API sends signatures."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -127,6 +129,8 @@ class Reply:
     calls: tuple[ToolCall, ...] = ()
     reasoning: str = ""
     reasoning_as: Literal["reasoning_content", "reasoning", "reasoning_details"] = "reasoning_content"
+    signature: str = "c2ln"
+    """Of the thinking, where the protocol has one: Anthropic's, and OpenRouter's `reasoning_details`."""
     finish: str | None = None
     """None: `tool_calls` where there are calls, else `stop`."""
     usage: bool | dict[str, Any] | None = None

@@ -242,7 +242,7 @@ class LLMFake:
     def _fault(self, body: Any, path: str) -> Answer | None:
         if path != self._messages_path or not isinstance(body, dict):
             return checks.refusal(self.setup, body)
-        fault = next(messages.faults(body), None) if self.setup.strict else None
+        fault = next(messages.faults(body, self.setup.wants), None) if self.setup.strict else None
         return (
             peers.bad_request(self.setup, fault)
             if fault

@@ -40,6 +40,9 @@ def dumps(value: object) -> str:
 def deltas(reply: Reply, asked: Asked) -> list[dict[str, Any]]:
     """What a stream adds, in order: thought, text, calls. The opening role chunk isn't among them."""
     thought = [_thought(reply, part) for part in pieces(reply.reasoning, 2)]
+    if thought and reply.reasoning_as == "reasoning_details":
+        signed = {"type": "reasoning.text", "signature": reply.signature, "index": 0}
+        thought.append({"reasoning_details": [signed]})
     given = reply.text
     parts = list(given) if isinstance(given, tuple) else pieces(given or "", reply.pace.chunks)
     calls = [
@@ -88,7 +91,7 @@ def completion(reply: Reply, asked: Asked) -> dict[str, Any]:
         if asked.kind == "llama-server":
             message["content"] = text or ""
         message["tool_calls"] = [
-            _call(call_id(reply, asked, index), call.name, _arguments(call, reply.calls_as))
+            _call(call_id(reply, asked, index), call.name, _arguments(call, reply.calls_as)) | _extra(call)
             for index, call in enumerate(reply.calls)
         ]
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish(reply)}
@@ -155,7 +158,8 @@ def _timings(asked: Asked) -> dict[str, Any]:
 
 def _thought(reply: Reply, text: str) -> dict[str, Any]:
     if reply.reasoning_as == "reasoning_details":
-        return {"reasoning_details": [{"type": "reasoning.text", "text": text, "index": 0}]}
+        detail = {"type": "reasoning.text", "text": text, "format": "anthropic-claude-v1", "index": 0}
+        return {"reasoning_details": [detail]}
     return {reply.reasoning_as: text}
 
 
@@ -169,13 +173,17 @@ def _call(id_: str, name: str, arguments: dict[str, Any] | str) -> dict[str, Any
     return {"id": id_, "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
+def _extra(call: ToolCall) -> dict[str, Any]:
+    return {"extra_content": call.extra} if call.extra else {}
+
+
 def _call_deltas(index: int, id_: str, call: ToolCall, style: CallStyle) -> Iterator[dict[str, Any]]:
     place = {"index": index} if style.index else {}
     arguments = _arguments(call, style)
     if isinstance(arguments, dict) or not style.fragments:
-        yield place | _call(id_, call.name, arguments)
+        yield place | _call(id_, call.name, arguments) | _extra(call)
         return
-    yield place | _call(id_, call.name, "")
+    yield place | _call(id_, call.name, "") | _extra(call)
     for part in pieces(arguments, style.fragments):
         if style.repeat_head:
             yield place | _call(id_, call.name, part)

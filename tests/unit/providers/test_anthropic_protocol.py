@@ -23,7 +23,9 @@ from providers.types import (
     ModelInfo,
     ProviderEvent,
     ReasoningDelta,
+    Route,
     TextDelta,
+    Thoughts,
     ToolDef,
     Usage,
 )
@@ -73,12 +75,14 @@ async def test_a_conversation_is_sent_and_its_answer_streamed() -> None:
     async with serving(Reply(("Hel", "lo"), reasoning="hm", usage=usage)) as (llm, provider):
         events = await ask(provider)
 
+        block = {"type": "thinking", "thinking": "hm", "signature": "c2ln"}
+        kept = Thoughts(Route("p", "fake-1"), (block,))
         assert events == [
             ReasoningDelta("h"),
             ReasoningDelta("m"),
             TextDelta("Hel"),
             TextDelta("lo"),
-            Completion(Message("assistant", "Hello"), "stop", Usage(9, 2, 4)),
+            Completion(Message("assistant", "Hello", thoughts=kept), "stop", Usage(9, 2, 4)),
         ]
         [request] = llm.requests
         assert request.path == "/v1/messages"
@@ -232,7 +236,7 @@ async def test_a_parameter_without_which_there_is_no_request_is_not_left_out_for
     async with serving(refusal, refusal) as (llm, provider):
         with pytest.raises(errors.UnknownParameter):
             await asyncio.wait_for(ask(provider), 5)
-        assert len(llm.requests) == 2
+        assert len(llm.requests) == 1
 
 
 async def test_its_models_are_listed_with_their_windows() -> None:
