@@ -57,9 +57,12 @@ def paying(draft: Draft) -> list[str]:
 
 def dollars(said: str) -> float:
     """An amount as somebody types it. Raises ValueError."""
-    value = float(said.replace("$", "").replace(",", ".").strip())
+    try:
+        value = float(said.replace("$", "").replace(",", ".").strip())
+    except ValueError:
+        value = -1.0
     if not 0 <= value < 1e6:
-        raise ValueError(said)
+        raise ValueError(f"{said} is no amount")
     return round(value, 2)
 
 

@@ -19,7 +19,7 @@ from providers.base import Provider
 from providers.client import ModelClient
 from providers.errors import ProviderError
 from providers.keycheck import check_key
-from providers.presets import PRESETS
+from providers.presets import preset_for
 from providers.registry import Catalog, create
 from providers.settings import ProviderSettings
 from providers.types import ChatRequest, Completion, Message, ModelInfo, Route, ToolDef
@@ -84,31 +84,41 @@ async def provider(name: str, patient: Patient) -> Findings:
     for rest in rests(patient.status, name):
         yield Finding("warning", name, rest, "nothing, if that is right; it is tried again by itself")
     if settings.kind in OWN_PROCESS:
-        problem = missing_parts(settings)
-        if problem:
-            yield Finding("error", name, *problem)
-            return
-        yield Finding("ok", name, "what it takes to run it is here")
-        if patient.status is not None:
-            yield Finding("ok", name, "not called: the nanobot that runs has it loaded")
-            return
+        before = _own_process(name, settings, patient)
     else:
-        reached = await connection(name, settings, local=patient.catalog.local(name))
-        yield reached
-        if reached.level == "error":
-            return
-    usable = True
-    if settings.kind not in OWN_PROCESS:
-        keys = [finding async for finding in key_findings(name, settings)]
-        for finding in keys:
-            yield finding
-        usable = any(finding.level != "error" for finding in keys)
-    if usable:
-        async for finding in _answering(name, settings, patient):
+        before = _reached(name, settings, patient)
+    findings, goes_on = await before
+    for finding in findings:
+        yield finding
+    if goes_on:
+        async for finding in answering(name, settings, patient):
             yield finding
 
 
-async def _answering(name: str, settings: ProviderSettings, patient: Patient) -> Findings:
+async def _own_process(name: str, settings: ProviderSettings, patient: Patient) -> tuple[list[Finding], bool]:
+    """What it takes to run it, and whether it is to be run."""
+    if problem := missing_parts(settings):
+        return [Finding("error", name, *problem)], False
+    here = Finding("ok", name, "what it takes to run it is here")
+    if patient.status is None:
+        return [here], True
+    return [here, Finding("ok", name, "not called: the nanobot that runs has it loaded")], False
+
+
+async def _reached(name: str, settings: ProviderSettings, patient: Patient) -> tuple[list[Finding], bool]:
+    """The way there and the keys, and whether one of them opens anything."""
+    preset = preset_for(name, settings)
+    if preset is not None and preset.needs_key and not settings.keys:
+        return [Finding("error", name, "has no key", "nanobot init")], False
+    way = await connection(name, settings, local=patient.catalog.local(name))
+    if way.level == "error":
+        return [way], False
+    keys = [finding async for finding in key_findings(name, settings)]
+    return [way, *keys], any(finding.level != "error" for finding in keys)
+
+
+async def answering(name: str, settings: ProviderSettings, patient: Patient) -> Findings:
+    """Its list, what is known of the models in use, and one call where that costs nothing or was asked for."""
     try:
         live = create(name, settings.with_key(0))
     except ProviderError as error:
@@ -170,10 +180,6 @@ def rests(status: Mapping[str, object] | None, name: str) -> list[str]:
 
 async def key_findings(name: str, settings: ProviderSettings) -> Findings:
     """Each of its keys, or that it needs none."""
-    preset = PRESETS.get(name)
-    if preset is not None and preset.needs_key and not settings.keys:
-        yield Finding("error", name, "has no key", "nanobot init")
-        return
     keys = [key.get_secret_value() for key in settings.keys] or [""]
     for number, key in enumerate(keys, 1):
         verdict = await check_key(name, settings, key)
