@@ -88,14 +88,16 @@ class OpenRouterFake(LLMFake):
         self.models = list(models)
         self.accounts = {key: Account()}
         self.ended: dict[str, str] = {}
-        self.waiting: dict[str, _Waiting] = {}
+        self._waiting: dict[str, _Waiting] = {}
         self.listed = 0
         """How often the list was sent whole."""
         self.unchanged = 0
 
-    @property
-    def sign_in_url(self) -> str:
-        return f"{self.url}/auth"
+    def wait_for(self, challenge: str) -> str:
+        """A code as the page gives it to somebody who signs in with this challenge."""
+        code = secrets.token_urlsafe(16)
+        self._waiting[code] = _Waiting(challenge)
+        return code
 
     async def _handle(self, request: Request, connection: Connection) -> None:
         match (request.method, request.path):
@@ -133,8 +135,7 @@ class OpenRouterFake(LLMFake):
 
     def _page(self, request: Request) -> bytes:
         """The sign-in page of somebody who says yes at once."""
-        code = secrets.token_urlsafe(16)
-        self.waiting[code] = _Waiting(request.query["code_challenge"])
+        code = self.wait_for(request.query["code_challenge"])
         back = request.query.get("callback_url")
         if back is None:
             return whole(200, "text/html", f"<p>Paste this code: <b>{code}</b></p>".encode())
@@ -143,7 +144,7 @@ class OpenRouterFake(LLMFake):
 
     def _exchange(self, request: Request) -> Answer:
         asked = json.loads(request.body)
-        waiting = self.waiting.pop(asked.get("code"), None)
+        waiting = self._waiting.pop(asked.get("code"), None)
         if waiting is None or asked.get("code_challenge_method") != "S256":
             return Answer(403, {"error": {"code": 403, "message": "Invalid code or code_verifier"}})
         digest = hashlib.sha256(asked["code_verifier"].encode()).digest()
