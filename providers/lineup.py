@@ -230,7 +230,8 @@ class Lineup:
         if knowledge.needs_asking(candidate) and (force or not resting) and not probes:
             started = self._deadline.now()
             try:
-                await knowledge.ask(candidate, step.key)
+                with self._admission.asking(step):
+                    await knowledge.ask(candidate, step.key)
                 if not knowledge.refreshed(candidate).route.model:
                     raise UnknownModel("it lists no model")
             except ProviderError as error:
