@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from providers.deadline import Deadline
 from providers.errors import RateLimited, Stalled
@@ -37,6 +38,16 @@ class Admission:
         if rest is None:
             self._take(step)
         return rest
+
+    @contextmanager
+    def asking(self, step: Step) -> Iterator[None]:
+        """Count a question to the step's server among the calls under way: it may be down as well."""
+        doors = _doors(step)
+        self._means.crowd.enter(doors)
+        try:
+            yield
+        finally:
+            self._means.crowd.leave(doors)
 
     def heard(self) -> None:
         """The call that entered brought word."""
