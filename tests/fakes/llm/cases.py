@@ -169,14 +169,15 @@ def _requests() -> Iterator[Case]:
     ended = {"code": "free_variant_ended", "retryable": False, "fallback_models": ["vendor/model"]}
     gone = errors.openrouter(404, "The free variant has ended", beside={"availability": ended})
     yield _error(23, "404, the free variant ended", Reply.error(404, gone), OPENROUTER)
-    for number, text in (
-        (24, "No endpoints found that support tool use. Try disabling tools."),
-        (
-            25,
-            "No endpoints found matching your data policy. Configure: https://openrouter.ai/settings/privacy",
-        ),
+    no_tools = "No endpoints found that support tool use. Try disabling tools."
+    private = (
+        "No endpoints found matching your data policy. Configure: https://openrouter.ai/settings/privacy"
+    )
+    for number, title, text in (
+        (24, "404, no tools there", no_tools),
+        (25, "404, privacy settings", private),
     ):
-        yield _error(number, f"404: {text[:40]}", Reply.error(404, errors.openrouter(404, text)), OPENROUTER)
+        yield _error(number, title, Reply.error(404, errors.openrouter(404, text)), OPENROUTER)
     long = "This model's maximum context length is 128000 tokens. Your messages resulted in 131072 tokens."
     overflow = errors.openai(long, "invalid_request_error", "context_length_exceeded")
     yield _error(26, "400, too long", Reply.error(400, overflow))
