@@ -183,6 +183,11 @@ class HealthBook:
                 self._states[scope] = replace(state, probe_at=now)
         return None
 
+    def unproven(self, route: Route, key: int = 0) -> bool:
+        """Whether the next call to it is a probe: it failed, and nobody has seen it work since."""
+        states = (self._states.get(scope) for scope in scopes(route, key).values())
+        return any(state is not None and state.half_open for state in states)
+
     def release(self, route: Route, key: int = 0) -> None:
         """Give up the places that `admit` took: the call ended without saying anything about its scopes."""
         for scope in scopes(route, key).values():
