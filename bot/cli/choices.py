@@ -23,6 +23,15 @@ def found_values(one: FoundProvider, variable: str) -> dict[Place, object]:
     return {at: {}} if base == PRESETS[one.name].api_base else {(*at, "api_base"): base}
 
 
+def found_comment(one: FoundProvider, variable: str) -> str:
+    """What the file is to say above it."""
+    if variable:
+        return f"The key stays in the environment: {variable} has to be set wherever nanobot is started."
+    if one.name == "starter":
+        return "The small built-in model, which answers when nobody else can."
+    return "A model server on this machine."
+
+
 def gguf_values(file: Path) -> dict[Place, object]:
     at = ("providers", "local_model")
     return {(*at, "kind"): "llamacpp", (*at, "gguf"): os.path.abspath(file)}  # noqa: PTH100 -- without following links

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot import paths
-from bot.cli.choices import dollars, found_values, gguf_problem, gguf_values, owner_name, paying
+from bot.cli.choices import (
+    dollars,
+    found_comment,
+    found_values,
+    gguf_problem,
+    gguf_values,
+    owner_name,
+    paying,
+)
 from bot.cli.draft import Draft
 from bot.cli.firstrun import KEYS_AT, Ask, CheckKey
 from bot.cli.keys import key_values
@@ -81,8 +89,9 @@ class Wizard:
         for one in self._found:
             await self._offer(one, default=not configured)
         while True:
-            print(_WAYS)
-            last = "go on" if self._draft.names("providers") else "none of these"
+            some = bool(self._draft.names("providers"))
+            print(f"\nWho {'else may' if some else 'shall'} answer?{_WAYS}")
+            last = "nobody, go on" if some else "none of these"
             match (await self._ask(f"Which [{last}]: ")).lower():
                 case "":
                     return
@@ -119,7 +128,7 @@ class Wizard:
             if not verdict.usable:
                 return
         for place, value in found_values(one, variable).items():
-            self._draft.put(place, value)
+            self._draft.put(place, value, found_comment(one, variable))
 
     async def _sign_in(self) -> None:
         key = await self._world.sign_in(self._settings(PRESETS["openrouter"]).api_base or "")
@@ -276,7 +285,6 @@ class Wizard:
 
 
 _WAYS = """
-Who shall answer?
   1  OpenRouter's free models: sign in, an account is enough
   2  a key (openrouter, anthropic, openai, groq, ...), or a server of your own
   3  a model that is fetched now and then runs on this machine
