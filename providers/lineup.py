@@ -172,6 +172,8 @@ class Lineup:
     def follow(self, step: Step, error: ProviderError) -> None:
         """What comes of a candidate that is not asked again at once."""
         route, now = step.candidate.route, self._means.now()
+        if step.candidate.local and isinstance(error, Unreachable | UnknownModel):
+            self._means.knowledge.doubt(route.provider)
         if self._eases(step, error):
             return
         if isinstance(error, TooLong):

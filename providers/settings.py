@@ -103,6 +103,12 @@ class ProviderSettings(BaseModel):
         """The keys in the order in which they are used; none twice."""
         return tuple(dict.fromkeys([self.api_key] if self.api_key else self.api_keys))
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The models that the owner names."""
+        default = [self.default_model] if self.default_model else []
+        return tuple(dict.fromkeys([*default, *self.models, *self.model_info]))
+
     def with_key(self, index: int) -> Self:
         """The same with only that one of `keys`, or with none where there is none."""
         keys = self.keys

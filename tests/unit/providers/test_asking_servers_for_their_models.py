@@ -156,7 +156,7 @@ async def test_a_named_model_of_a_loading_server_is_looked_up_once_it_has_loaded
 
         await client.chat("reasoning", ASK)
 
-        assert [model.id for model in client.catalog.listed["local"]] == ["fake-1"]
+        assert [model.id for model in client.catalog.listed["local"]] == ["fake-1", "mine"]
         await client.aclose()
 
 

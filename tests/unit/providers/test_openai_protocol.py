@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -388,15 +389,23 @@ async def test_nobody_listens() -> None:
     await provider.aclose()
 
 
+def at_home(name: str, window: int, tools: bool, **more: Any) -> ModelInfo:
+    """What a local server tells that holds a model in memory, which has no eyes."""
+    return replace(ModelInfo(name, window, tools, vision=False, slots=1, loaded=True), **more)
+
+
 @pytest.mark.parametrize(
     ("setup", "expected"),
     [
         (Setup(models=("a", "b")), [ModelInfo("a"), ModelInfo("b")]),
-        (Setup(kind="llama-server", n_ctx=4096), [ModelInfo("fake-1", 4096, True)]),
-        (Setup(kind="llama-server", tools=False), [ModelInfo("fake-1", 8192, False)]),
-        (Setup(kind="ollama", models=("a", "b")), [ModelInfo("a", 8192, True), ModelInfo("b", 4096, True)]),
-        (Setup(kind="ollama", tools=False), [ModelInfo("fake-1", 8192, False)]),
-        (Setup(kind="lm-studio", models=("a-32b",)), [ModelInfo("a-32b", 8192, True, "capable")]),
+        (Setup(kind="llama-server", n_ctx=4096), [at_home("fake-1", 4096, True)]),
+        (Setup(kind="llama-server", tools=False), [at_home("fake-1", 8192, False)]),
+        (
+            Setup(kind="ollama", models=("a", "b")),
+            [at_home("a", 8192, True, thinks=False), at_home("b", 4096, True, thinks=False, loaded=False)],
+        ),
+        (Setup(kind="ollama", tools=False), [at_home("fake-1", 8192, False, thinks=False)]),
+        (Setup(kind="lm-studio", models=("a-32b",)), [at_home("a-32b", 8192, True, tier="capable")]),
         (Setup(kind="vllm"), [ModelInfo("fake-1", 8192)]),
     ],
     ids=lambda value: getattr(value, "kind", ""),

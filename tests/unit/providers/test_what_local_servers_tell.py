@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from providers import local
 from providers.errors import Loading, ServerError
-from providers.types import ModelInfo
+from providers.types import ChatRequest, Message, ModelInfo
 
 ROOT = "http://127.0.0.1:1"
 
@@ -37,7 +38,10 @@ def tag(name: str, size: str = "8B", **more: Any) -> dict[str, Any]:
 async def test_ollama_lists_chat_models_that_run_here_those_with_tools_first() -> None:
     shown = {
         "plain:8b": {"capabilities": ["completion"]},
-        "able:30b": {"capabilities": ["completion", "tools"], "parameters": "stop x\nnum_ctx    16384"},
+        "able:30b": {
+            "capabilities": ["completion", "tools", "vision"],
+            "parameters": "stop x\nnum_ctx    16384",
+        },
         "mxbai": {"capabilities": ["embedding"]},
         "old": {},
     }
@@ -57,9 +61,9 @@ async def test_ollama_lists_chat_models_that_run_here_those_with_tools_first() -
     )
 
     assert await local.ollama(ask, ROOT) == (
-        ModelInfo("able:30b", 16384, True, "capable"),
-        ModelInfo("plain:8b", 32768, False, "weak"),
-        ModelInfo("old", local.OLLAMA_WINDOW, None, "capable"),
+        ModelInfo("able:30b", 16384, True, "capable", vision=True, thinks=False, slots=1, loaded=False),
+        ModelInfo("plain:8b", 32768, False, "weak", vision=False, thinks=False, slots=1, loaded=True),
+        ModelInfo("old", local.OLLAMA_WINDOW, None, "capable", slots=1, loaded=False),
     )
 
 
@@ -70,37 +74,121 @@ async def test_lm_studio_puts_what_is_loaded_first() -> None:
             "type": "llm",
             "key": "idle-9b",
             "loaded_instances": [],
-            "capabilities": {"trained_for_tool_use": True},
+            "max_context_length": 131072,
+            "capabilities": {"vision": True, "trained_for_tool_use": True},
         },
         {
             "type": "llm",
             "key": "loaded-9b",
-            "loaded_instances": [{"id": "x", "config": {"context_length": 4096}}],
+            "loaded_instances": [{"id": "x", "config": {"context_length": 4096, "parallel": 4}}],
             "max_context_length": 131072,
         },
     ]
 
     assert await local.lm_studio(Answers(api__v1__models={"models": models}), ROOT) == (
-        ModelInfo("loaded-9b", 4096, None, "weak"),
-        ModelInfo("idle-9b", None, True, "weak"),
+        ModelInfo("loaded-9b", 4096, None, "weak", slots=4, loaded=True),
+        ModelInfo("idle-9b", None, True, "weak", vision=True, slots=1, loaded=False),
     )
 
 
-async def test_llama_server_tells_the_window_of_one_slot_and_its_template() -> None:
-    props = {"default_generation_settings": {"n_ctx": 2048}, "chat_template_caps": {"supports_tools": True}}
+async def test_an_older_lm_studio_is_asked_by_its_own_path() -> None:
+    models = [
+        {"id": "idle", "type": "vlm", "state": "not-loaded", "max_context_length": 32768},
+        {
+            "id": "busy",
+            "type": "llm",
+            "state": "loaded",
+            "max_context_length": 32768,
+            "loaded_context_length": 8192,
+            "capabilities": ["tool_use"],
+        },
+        {"id": "e", "type": "embeddings", "state": "loaded"},
+    ]
+    ask = Answers(
+        api__v1__models={"error": "Unexpected endpoint or method."},
+        api__v0__models={"object": "list", "data": models},
+    )
 
-    assert await local.llama_server(Answers(props=props), ROOT, [ModelInfo("m", 8192)]) == (
-        ModelInfo("m", 2048, True),
+    assert await local.lm_studio(ask, ROOT) == (
+        ModelInfo("busy", 8192, True, slots=1, loaded=True),
+        ModelInfo("idle", None, None, vision=True, slots=1, loaded=False),
     )
 
 
-async def test_a_router_of_several_models_tells_nothing_of_each() -> None:
-    props = {"role": "router", "default_generation_settings": {"n_ctx": 0}, "chat_template_caps": {}}
+PROPS = {
+    "default_generation_settings": {"n_ctx": 2048},
+    "chat_template_caps": {"supports_tools": True},
+    "total_slots": 4,
+    "modalities": {"vision": True, "audio": False},
+}
 
-    assert await local.llama_server(Answers(props=props), ROOT, [ModelInfo("a"), ModelInfo("b")]) == (
-        ModelInfo("a"),
-        ModelInfo("b"),
+
+def llama(name: str, state: str = "", **more: Any) -> dict[str, Any]:
+    status = {"status": {"value": state, **more}} if state else {}
+    return {"id": name, "owned_by": "llamacpp", **status}
+
+
+async def test_llama_server_tells_the_window_of_one_slot_its_slots_and_its_template() -> None:
+    listed = {"data": [llama("m") | {"meta": {"n_ctx": 8192, "n_params": 30_500_000_000}}]}
+
+    assert await local.llama_server(Answers(props=PROPS), ROOT, listed) == (
+        ModelInfo("m", 2048, True, "capable", vision=True, slots=4, loaded=True),
     )
+
+
+async def test_an_older_llama_server_has_one_slot() -> None:
+    [info] = await local.llama_server(Answers(props={}), ROOT, {"data": [llama("m")]})
+
+    assert (info.slots, info.tools, info.vision) == (1, None, None)
+
+
+async def test_the_one_model_of_llama_server_answers_to_any_name() -> None:
+    listed = {"data": [llama("m.gguf")]}
+
+    models = await local.describe(Answers(props=PROPS), f"{ROOT}/v1", listed, ["mine", "m.gguf", "mine"])
+
+    assert [(model.id, model.context_window) for model in models] == [("m.gguf", 2048), ("mine", 2048)]
+
+
+async def test_a_router_tells_of_each_model_that_it_has_loaded_and_loads_none_for_that() -> None:
+    listed = {
+        "data": [
+            llama("broken", "unloaded", failed=True, exit_code=1),
+            llama("idle-4b", "unloaded"),
+            llama("coming", "loading"),
+            llama("not/yet", "downloading"),
+            llama("org/asleep:Q4", "sleeping"),
+            llama("awake", "loaded"),
+        ]
+    }
+    ask = Answers(
+        props={"role": "router", "default_generation_settings": {"n_ctx": 0}},
+        **{
+            "props?model=awake&autoload=false": PROPS,
+            "props?model=org%2Fasleep%3AQ4&autoload=false": PROPS | {"total_slots": 1, "is_sleeping": True},
+        },
+    )
+
+    assert await local.llama_server(ask, ROOT, listed) == (
+        ModelInfo("awake", 2048, True, vision=True, slots=4, loaded=True),
+        ModelInfo("org/asleep:Q4", 2048, True, vision=True, slots=1, loaded=True),
+        ModelInfo("idle-4b", slots=1, loaded=False),
+        ModelInfo("coming", slots=1, loaded=False),
+        ModelInfo("broken", slots=1, loaded=False),
+    )
+    assert not [path for path, _ in ask.asked if "idle" in path]
+
+
+def test_nanbeige_gets_a_system_message_and_room_to_think() -> None:
+    bare = ChatRequest((Message("user", "Hi."),), max_tokens=100)
+
+    suited = local.suited("Nanbeige4.1-3B.Q4_K_M", bare)
+
+    assert [message.role for message in suited.messages] == ["system", "user"]
+    assert suited.max_tokens == local.ROOM_TO_THINK
+    assert local.suited("nanbeige", suited) == suited
+    assert local.suited("qwen3.5-4b", bare) == bare
+    assert local.suited("nanbeige", replace(bare, max_tokens=None)).max_tokens is None
 
 
 LISTED = {"data": [{"id": "m-32b", "owned_by": "llamacpp", "meta": {"n_ctx": 4096}}]}
