@@ -40,6 +40,7 @@ from bot.gateway.post import PostOffice
 from bot.ops import control
 from bot.ops.control import Control
 from bot.ops.status import Status
+from bot.safety.sandbox import Sandbox
 from bot.schedule.bell import Bell
 from bot.storage import inbox, outbox
 from bot.storage.database import Database
@@ -229,7 +230,7 @@ async def _assemble(start: Start, parts: _Parts) -> App:
             send=out.store,
         )
     )
-    desk = Desk(database, workers, PostOffice(database, out, time.time), Bell())
+    desk = Desk(database, workers, PostOffice(database, out, time.time), Bell(), Sandbox())
     house = House(out, channels, parts.supervisor, approvals, desk, people.role_of)
     agent = Agent(core, house)
     approvals.go_on = partial(_go_on, bus, workers)

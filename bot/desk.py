@@ -9,6 +9,7 @@ from typing import Protocol
 
 from bot.config import Config
 from bot.safety.rules import Act, Situation, Trust
+from bot.safety.sandbox import Sandbox
 from bot.safety.words import stands_in
 from bot.storage.database import Database
 
@@ -84,6 +85,7 @@ class Desk:
     workers: Workers
     post: Post
     alarm: Alarm
+    sandbox: Sandbox
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,11 +74,23 @@ class WorkspaceSettings(Section):
     """Default: `workspace` in the data folder, from which a relative path counts. `~` is the home."""
 
 
+class ShellSettings(Section):
+    """Commands in the sandbox."""
+
+    network: bool = False
+    """Whether a command may have the internet where it asks for it."""
+    timeout: Seconds = 120.0
+    """Seconds for one command."""
+    memory: int = Field(default=2048, ge=64)
+    """MiB for one command."""
+
+
 class ToolsSettings(Section):
     """Which tools the models may use."""
 
     off: list[str] = []
     """Names of modules in `bot/tools` that are left out."""
+    shell: ShellSettings = ShellSettings()
 
 
 class JobSettings(Section):

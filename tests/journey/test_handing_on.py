@@ -102,7 +102,7 @@ async def test_a_killed_runner_goes_on_where_it_was(tmp_path: Path) -> None:
 
     def stuck(_body: dict[str, Any]) -> Reply:
         held.set()
-        return Reply("never", hold="for ever")
+        return Reply.broken("hang")
 
     async with LLMFake(DELEGATE, Reply("Done.")) as main, LLMFake() as runner:
         runner.push(Reply.tool("files_list", {"path": "."}), stuck)
@@ -146,7 +146,7 @@ async def test_background_work_that_a_restart_interrupts_is_told(tmp_path: Path)
 
     def stuck(_body: dict[str, Any]) -> Reply:
         held.set()
-        return Reply("never", hold="for ever")
+        return Reply.broken("hang")
 
     async with LLMFake(spawn, Reply("Started.")) as main, LLMFake() as runner:
         runner.push(Reply.tool("files_list", {"path": "."}), stuck)
