@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -34,11 +35,12 @@ async def test_every_known_server_is_found_in_order_with_what_it_tells() -> None
     async with servers(llama="llama-server", ollama="ollama", lmstudio="lm-studio", vllm="vllm") as fakes:
         found = await probe_local({}, ports(fakes))
 
+        here = ModelInfo("fake-1", 8192, True, vision=False, slots=1, loaded=True)
         assert [one.name for one in found] == ["llama", "ollama", "lmstudio", "vllm"]
         assert [one.models for one in found] == [
-            (ModelInfo("fake-1", 8192, True),),
-            (ModelInfo("fake-1", 8192, True),),
-            (ModelInfo("fake-1", 8192, True),),
+            (here,),
+            (replace(here, thinks=False),),
+            (here,),
             (ModelInfo("fake-1", 8192),),
         ]
         assert [one.settings.api_base for one in found] == [fake.base_url for fake in fakes.values()]
