@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
+from bot.cli.asking import Ask, ask
 from bot.cli.client import search
 from bot.cli.options import Options
 from bot.errors import BotError
@@ -32,12 +33,6 @@ There is no model to talk to yet: no server here, no key, none configured.
 
 `nanobot init` sets up all of this, Telegram and limits too, at any time.
 """
-
-
-class Ask(Protocol):
-    """Asks the person at the terminal; returns the line. Raises EOFError, KeyboardInterrupt."""
-
-    def __call__(self, question: str, *, hidden: bool = False) -> Awaitable[str]: ...
 
 
 KEYS_AT = {"openrouter": "https://openrouter.ai/settings/keys (an account is free, and so are some models)"}
@@ -155,14 +150,6 @@ class FirstRun:
         fd = os.open(folder / MARKER, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(fd, "w") as file:
             file.write(f"{choice}\n")
-
-
-async def ask(question: str, *, hidden: bool = False) -> str:
-    """Ask at the terminal. Raises EOFError, KeyboardInterrupt."""
-    from prompt_toolkit import PromptSession  # noqa: PLC0415 -- only where somebody is asked
-
-    session: PromptSession[str] = PromptSession()
-    return await session.prompt_async(question, is_password=hidden)
 
 
 async def install() -> bool:

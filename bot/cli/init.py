@@ -12,9 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bot.cli.asking import Ask, ask
 from bot.cli.choices import gguf_problem, gguf_values
 from bot.cli.draft import Draft
-from bot.cli.firstrun import Ask, ask
 from bot.cli.options import Options
 from bot.cli.tokens import TELEGRAM, check_token
 from bot.cli.wizard import Wizard, World

@@ -177,7 +177,7 @@ def _said(file: Path) -> tuple[str, bool]:
 async def _ask(question: str) -> str:
     """A line from the terminal, or from whatever stands in for it."""
     if sys.stdin.isatty():
-        from bot.cli.firstrun import ask  # noqa: PLC0415 -- prompt_toolkit, only at a terminal
+        from bot.cli.asking import ask  # noqa: PLC0415 -- prompt_toolkit, only at a terminal
 
         return await ask(question)
     return await asyncio.to_thread(sys.stdin.readline)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot import paths
+from bot.cli.asking import Ask
 from bot.cli.choices import (
     dollars,
     found_comment,
@@ -17,7 +18,7 @@ from bot.cli.choices import (
     paying,
 )
 from bot.cli.draft import Draft
-from bot.cli.firstrun import KEYS_AT, Ask, CheckKey
+from bot.cli.firstrun import KEYS_AT, CheckKey
 from bot.cli.keys import key_values
 from bot.config.edit import Place
 from bot.paths import Env

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.cli.asking import Ask
 from bot.cli.choices import dollars
 from bot.cli.draft import Draft
-from bot.cli.firstrun import Ask
 from bot.cli.init import next_steps
 from bot.cli.wizard import Wizard, World
 from bot.config import load_config
