@@ -133,6 +133,7 @@ BY_WORDS: tuple[tuple[Class, frozenset[int], tuple[str, ...]], ...] = (
         NoImageSupport,
         _ANY,
         (
+            "support image input",
             "image input is not supported",  # llama.cpp's server, with status 500
             "does not support image",
             "images are not supported",

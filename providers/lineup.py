@@ -200,7 +200,7 @@ class Lineup:
             return False
         self._means.knowledge.teach(route, tools=info.tools, vision=info.vision)
         if (route, type(error).__name__) in self._eased:
-            return False  # the owner's word stands above what is learned
+            return False
         self._eased.add((route, type(error).__name__))
         self._queue.append(step.with_(replace(step.candidate, info=info), self._request))
         return True
@@ -241,7 +241,7 @@ class Lineup:
                 self.follow(step, error)
                 return None
         fresh = knowledge.refreshed(candidate)
-        if fresh == candidate:
+        if fresh == candidate or any(route == eased for eased, _ in self._eased):
             return step
         step = step.with_(fresh, self._request)
         if self._request.tools and not step.request.tools and any(s.request.tools for s in self._queue):

@@ -15,6 +15,8 @@ from providers.types import Attempt
 
 Shown = Mapping[str, Any]
 """What was last told: {} nothing wrong, {"route": the failing one}; "tiny": True once the starter introduced itself."""
+_INNER = str.maketrans("()", "[]")
+"""For brackets within brackets, which servers' own words bring along."""
 
 
 def decide(paths: Sequence[Sequence[Attempt]], shown: Shown, now: float) -> tuple[str, Shown]:
@@ -42,8 +44,9 @@ def explain(attempt: Attempt, now: float) -> str:
     kind = getattr(errors, attempt.error, errors.ProviderError)
     if attempt.until is not None and attempt.until > now and not attempt.needs_owner:
         return f"{kind.summary} until {clock(attempt.until, now)}"
-    detail = f" ({attempt.detail})" if attempt.detail and attempt.detail != kind.summary else ""
-    return f"{kind.summary}{detail}"
+    if not attempt.detail or attempt.detail == kind.summary:
+        return kind.summary
+    return f"{kind.summary} ({attempt.detail.translate(_INNER)})"
 
 
 def clock(at: float, now: float) -> str:

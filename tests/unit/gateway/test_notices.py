@@ -32,6 +32,11 @@ def test_a_fallback_is_told_with_who_failed_why_and_who_answers() -> None:
     assert shown == {"route": "a/big"}
 
 
+def test_brackets_in_what_a_server_says_stand_within_ours() -> None:
+    line, _ = notices.decide([(failed(A, "TooLong", detail="request (9 tokens)"), answered(B))], {}, NOW)
+    assert "a/big can't take a conversation this long (request [9 tokens]); b/small answers instead." in line
+
+
 def test_the_time_of_return_is_told_where_it_is_known() -> None:
     line, _ = notices.decide([(failed(A, "RateLimited", until=NOW + 600), answered(B))], {}, NOW)
     assert f"a/big is rate-limited until {notices.clock(NOW + 600, NOW)};" in line

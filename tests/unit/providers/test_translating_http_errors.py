@@ -72,10 +72,19 @@ def test_local_servers_get_more_time_to_think_and_less_to_connect() -> None:
     local = http.timeouts(ProviderSettings(api_base="http://127.0.0.1:8080/v1"))
     cloud = http.timeouts(ProviderSettings(api_base="https://api.example.com/v1"))
     own = http.timeouts(ProviderSettings(api_base="https://api.example.com/v1", first_token_timeout=7))
+    thinking = [limits.first(thinks=True) for limits in (local, cloud, own)]
 
     assert (local.connect, local.first_token, local.between_tokens) == (1, 300, 180)
     assert (cloud.connect, cloud.first_token, cloud.between_tokens) == (5, 60, 90)
     assert (own.connect, own.first_token) == (5, 7)
+    assert thinking == [300, 120, 7]
+
+
+def test_the_reason_is_told_without_brackets() -> None:
+    assert (
+        http.translate(httpx.ConnectError("[Errno 111] refused")).detail
+        == "no connection: [Errno 111] refused"
+    )
 
 
 async def test_no_key_means_no_authorization_header() -> None:
