@@ -23,7 +23,8 @@ log = logging.getLogger(__name__)
 
 FRESH = 3600.0
 """Seconds for which a list is not asked for again, however often the bot is started."""
-_MEASURED_OVER = 30 * 86_400.0
+MEASURED_OVER = 30 * 86_400.0
+"""Seconds of the past that say how well a model answers."""
 _NAMED = 8
 """How many vanished models a line of the log names."""
 
@@ -88,7 +89,7 @@ class Catalogues:
 
     async def _known(self, now: float) -> _Known:
         lists = await self._database.read(rows.lists)
-        return _Known(lists, await self._database.read(partial(rows.measured, since=now - _MEASURED_OVER)))
+        return _Known(lists, await self._database.read(partial(rows.measured, since=now - MEASURED_OVER)))
 
 
 def _gone(provider: str, old: Catalogue | None, new: Fetched) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,12 +24,19 @@ async def resolve(options: Options, name: str) -> dict[str, Any]:
 
 
 async def _as_a_start(options: Options, name: str) -> dict[str, Any]:
+    from bot.catalogues import MEASURED_OVER  # noqa: PLC0415 -- as below
     from bot.discovery import Discovery  # noqa: PLC0415 -- httpx and more; a bot that runs saves it
+    from bot.storage.snapshot import snapshot  # noqa: PLC0415 -- as above
     from providers.client import ModelClient  # noqa: PLC0415 -- as above
     from providers.errors import UnknownName  # noqa: PLC0415 -- as above
 
     discovery = Discovery(options.load().config, options.env)
-    models = ModelClient(await discovery.catalog())
+    left = snapshot(options.data_folder / "nanobot.db", time.time() - MEASURED_OVER)
+    models = ModelClient(await discovery.catalog(), store=left)
+    await models.restore()
+    for provider in models.gateways():
+        if provider in left.lists:
+            models.stock(provider, left.lists[provider].models, left.measured)
     try:
         found = models.resolve(name)
     except UnknownName as error:
