@@ -110,6 +110,32 @@ def test_a_chain_may_name_a_provider(load: Load) -> None:
     assert loaded.notices == ()
 
 
+def test_free_is_a_name_with_openrouter_or_without_any_provider_named(load: Load) -> None:
+    text = '[models]\nmain = "free"\n[roles]\nrlm = "free"\n[fallback]\nmain = ["main", "free"]\nfree = ["free"]\n'
+
+    assert load(text).notices == ()
+    assert load(text + '[providers.openrouter]\napi_key = "sk-or-1"\n').notices == ()
+
+
+@pytest.mark.parametrize("name", ["kilo", "llm7"])
+def test_a_gateway_without_a_key_is_used_once_its_price_was_read(load: Load, file: Path, name: str) -> None:
+    line = (
+        f"{file}:1: [providers.{name}]: is not used yet: {name} answers without a key or an account; in return, what "
+        "you write there may be logged, read, and used to train models: leave out whatever is private; if that is all "
+        "right, set anonymous = true"
+    )
+    assert load(f"[providers.{name}]\n").notices == (line,)
+    assert load(f"[providers.{name}]\nanonymous = true\n").notices == ()
+    assert load(f'[providers.{name}]\napi_key = "k"\n').notices == ()
+
+
+def test_a_provider_that_wants_a_key_serves_no_strangers(load: Load, file: Path) -> None:
+    assert (
+        f"{file}:3: [providers.groq] anonymous: groq serves nobody without a key"
+        in load('[providers.groq]\napi_key = "x"\nanonymous = true\n').notices
+    )
+
+
 def test_an_empty_file_gives_the_defaults(load: Load) -> None:
     config = load("").config
 

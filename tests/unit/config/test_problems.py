@@ -18,6 +18,10 @@ Problems = Callable[..., list[str]]
 
 SECTIONS = "providers, models, roles, fallback, people, channels, agent, workspace, tools, limits, jobs"
 
+NO_ACCOUNT = (
+    '"free": free models need an account at OpenRouter, which costs nothing: `nanobot login openrouter`'
+)
+
 CASES = {
     "a typo in a section": (
         "[agnet]\nmax_steps = 3\n",
@@ -114,6 +118,17 @@ CASES = {
                 'config.toml:7: [providers."a/b"]: '
                 "expected a name without a slash, which separates it from a model's name"
             ),
+        ],
+    ),
+    "free models without an account": (
+        (
+            '[providers.groq]\napi_key = "x"\n[models]\nmain = "free"\n[roles]\nrlm = "free"\n'
+            '[fallback]\nmain = ["groq", "free"]\n'
+        ),
+        [
+            f"config.toml:4: [models] main: {NO_ACCOUNT}",
+            f"config.toml:6: [roles] rlm: {NO_ACCOUNT}",
+            f"config.toml:8: [fallback] main: {NO_ACCOUNT}",
         ],
     ),
     "names of models": (
