@@ -85,7 +85,6 @@ async def test_what_is_no_fault_of_a_key_is_not_tried_with_another(error: Provid
     account = Account({"sk-first": ScriptedProvider(after=error), "sk-second": ScriptedProvider()})
     account["other"] = ScriptedProvider(after="Hello")
     client = account.client(Clock(), KEYS[:2])
-    path = ()
     try:
         path = (await client.chat("reasoning", ASK)).path
     except NoModel as refused:
