@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from bot.config.load import Loaded, load_config
-from bot.config.schema import AgentSettings, Config, PersonSettings, Roles, ToolsSettings, WorkspaceSettings
+from bot.config.schema import (
+    AgentSettings,
+    Config,
+    PersonSettings,
+    Roles,
+    ToolsSettings,
+    WebSettings,
+    WorkspaceSettings,
+)
 
 __all__ = [
     "AgentSettings",
@@ -12,6 +20,7 @@ __all__ = [
     "PersonSettings",
     "Roles",
     "ToolsSettings",
+    "WebSettings",
     "WorkspaceSettings",
     "load_config",
 ]

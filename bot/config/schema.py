@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, SerializeAsAny
 
 from providers.settings import Limits, ProviderSettings, Seconds
 
@@ -85,12 +85,26 @@ class ShellSettings(Section):
     """MiB for one command."""
 
 
+class WebSettings(Section):
+    """The web; DuckDuckGo answers searches unless another engine is named."""
+
+    searxng: str | None = Field(default=None, pattern=r"^https?://")
+    """Address of your own SearXNG, which must allow the format json."""
+    brave_key: SecretStr | None = None
+    """Key of the Brave Search API."""
+    brave_url: str | None = Field(default=None, pattern=r"^https?://")
+    duckduckgo_url: str | None = Field(default=None, pattern=r"^https?://")
+    allow: list[str] = []
+    """Hosts in your own network that may be read all the same: "host" or "host:port"."""
+
+
 class ToolsSettings(Section):
     """Which tools the models may use."""
 
     off: list[str] = []
     """Names of modules in `bot/tools` that are left out."""
     shell: ShellSettings = ShellSettings()
+    web: WebSettings = WebSettings()
 
 
 class JobSettings(Section):
