@@ -65,7 +65,7 @@ class Why(IntEnum):
 
 _OF_A_KEY = frozenset(error.__name__ for error in (RateLimited, Denied, OutOfMoney))
 """Failures that another key of the same provider may not have."""
-COSTS = "it costs money; `[limits] paid_fallback = true` in the configuration allows that"
+COSTS = "`[limits] paid_fallback = true` in the configuration allows it"
 
 WAITS = {Why.LIMIT_ENDS: 3, Why.BREAKER_MAY_BE_WRONG: 1, Why.LOADING: 1_000_000}
 """How often one call waits for the same candidate; for a loading one until its deadline."""
