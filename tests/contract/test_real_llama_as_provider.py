@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
@@ -16,7 +17,7 @@ from providers.errors import NoModel
 from providers.openai import OpenAIProvider
 from providers.registry import Catalog
 from providers.settings import ProviderSettings
-from providers.types import ChatReply, ChatRequest, Completion, Message, TextDelta, ToolDef
+from providers.types import ChatReply, ChatRequest, Completion, Image, Message, TextDelta, ToolDef
 from tests.fakes.llama import LlamaServer, llama_server
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
@@ -25,6 +26,9 @@ CLOCK = ToolDef(
     "clock",
     "Tells the current date and time.",
     {"type": "object", "properties": {"timezone": {"type": "string"}}, "required": []},
+)
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
 )
 SYSTEM = Message("system", "You are a helpful assistant.")
 
@@ -148,6 +152,21 @@ async def test_too_long_a_conversation_is_refused_in_anthropics_protocol_too(ser
 
     assert isinstance(failed.value, errors.TooLong)
     assert failed.value.window == 4096
+
+
+@pytest.mark.parametrize("kind", [OpenAIProvider, AnthropicProvider])
+async def test_an_image_for_a_model_that_cannot_see_is_refused_as_such(
+    server: LlamaServer, kind: type[OpenAIProvider | AnthropicProvider]
+) -> None:
+    provider = kind("llama", ProviderSettings(api_base=server.base_url))
+    said = Message("user", "What is it?", images=(Image("image/png", PIXEL),))
+    with pytest.raises(errors.NoImageSupport):
+        async for _ in provider.stream("", ChatRequest((SYSTEM, said))):
+            pass
+    [model] = await provider.models()
+    await provider.aclose()
+
+    assert model.vision is False
 
 
 async def test_leaving_frees_its_slot(client: ModelClient, server: LlamaServer) -> None:
