@@ -144,6 +144,11 @@ class ModelClient:
         """
         return self._means.knowledge.stock(provider, kept, measured, fresh=fresh)
 
+    async def ask(self, provider: str) -> None:
+        """Have a provider's server list its models now. Raises `ProviderError`."""
+        local = self.catalog.local(provider)
+        await self._means.knowledge.ask(Candidate(Route(provider, ""), ModelInfo(""), local))
+
     def choices(self) -> tuple[str, ...]:
         """The names that a person may choose a model by."""
         return self._means.knowledge.router.names()
@@ -242,12 +247,13 @@ class ModelClient:
 
 
 def _marks_of(name: str, settings: ProviderSettings) -> dict[str, str]:
-    """For each key (see `health.keyed`) what tells whether it or the address is another one than when a rest was
-    stored; gives neither away.
+    """For each key (see `health.keyed`) what tells whether it or the rest of the set-up is another one than when a
+    rest was stored; gives neither away.
     """
+    setup = f"{settings.kind}\n{settings.api_base}\n{settings.anonymous}"
     keys = [key.get_secret_value() for key in settings.keys] or [""]
     return {
-        keyed(name, index): hashlib.sha256(f"{settings.api_base}\n{key}".encode()).hexdigest()[:12]
+        keyed(name, index): hashlib.sha256(f"{setup}\n{key}".encode()).hexdigest()[:12]
         for index, key in enumerate(keys)
     }
 
