@@ -196,6 +196,13 @@ _ALL = (
 )
 
 PRESETS: Mapping[str, Preset] = MappingProxyType({preset.name: preset for preset in _ALL})
+_BY_HOST: Mapping[str, Preset] = MappingProxyType(
+    {
+        urlsplit(preset.api_base).hostname or "": preset
+        for preset in reversed(_ALL)  # of two at one host, the first counts
+        if preset.api_base and (preset.needs_key or preset.anonymous)
+    }
+)
 
 
 def preset_for(name: str, settings: ProviderSettings) -> Preset | None:
@@ -209,9 +216,7 @@ def preset_for(name: str, settings: ProviderSettings) -> Preset | None:
         return preset or PRESETS.get(settings.kind or "")
     if preset is not None and preset.is_gateway:
         return preset
-    host = urlsplit(base).hostname or ""
-    known = (p for p in _ALL if p.api_base and (p.needs_key or p.anonymous))
-    return next((p for p in known if urlsplit(p.api_base or "").hostname == host), None)
+    return _BY_HOST.get(urlsplit(base).hostname or "")
 
 
 def privacy_line(name: str) -> str:
