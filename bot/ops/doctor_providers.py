@@ -82,7 +82,7 @@ async def provider(name: str, patient: Patient) -> Findings:
     """Everything about one provider, as far as one thing lets the next be tried."""
     settings = patient.catalog.providers[name]
     for rest in rests(patient.status, name):
-        yield Finding("warning", name, rest, "nothing, if that is right; it is tried again by itself")
+        yield Finding("warning", name, rest, "it is tried again by itself; what follows is how it is now")
     if settings.kind in OWN_PROCESS:
         before = _own_process(name, settings, patient)
     else:
@@ -168,10 +168,9 @@ def rests(status: Mapping[str, object] | None, name: str) -> list[str]:
     for row in rows if isinstance(rows, list) else ():
         if row.get("name") == name:
             for rest in row.get("rests", ()):
-                until = (
-                    time.strftime(" until %H:%M", time.localtime(rest["until"])) if rest.get("until") else ""
-                )
-                shown.append(f"rests{until}: {rest.get('reason')}")
+                until = rest.get("until")
+                when = time.strftime(" until %H:%M", time.localtime(until)) if until else ""
+                shown.append(f"{rest.get('name')} {rest.get('reason')}; it rests{when}")
     return shown
 
 
