@@ -216,3 +216,33 @@ def test_scopes_are_named_as_they_are_stored() -> None:
         "account": "account:or:free",
         "model": "model:or/a/b:free",
     }
+
+
+@given(st.lists(STEPS, max_size=40))
+def test_a_failing_key_leaves_the_other_alone_but_for_what_is_the_whole_providers(
+    steps: list[tuple[Route, float, str, ProviderError | None]],
+) -> None:
+    book, now = HealthBook(), 1_800_000_000.0
+    for route, pause, _, error in steps:
+        now += pause
+        if book.admit(route, now) is None:
+            book.record(route, error, now)
+
+    for route in (A, B, FREE):
+        rest = book.check(route, now, key=1)
+        assert rest is None or rest.scope == f"provider:{route.provider}"
+
+
+@given(st.lists(st.booleans(), max_size=10))
+def test_the_room_is_what_is_left_until_the_breaker_opens(outcomes: list[bool]) -> None:
+    book, now = HealthBook(), 1_800_000_000.0
+    for ok in outcomes:
+        now += 30.0
+        book.record(A, None if ok else errors.ServerError(), now)
+    room = book.room("provider:p")
+
+    assert 1 <= room <= 3
+    if book.check(A, now) is None and not any(rest.scope == "provider:p" for rest in book.resting(now)):
+        for _ in range(room):
+            book.record(A, errors.ServerError(), now)
+        assert book.check(A, now) is not None
