@@ -261,7 +261,7 @@ async def test_a_server_that_does_not_tell_is_asked_again_the_next_time() -> Non
     client = openrouter(account, Clock())
 
     for _ in range(3):
-        await client.refresh_accounts()
+        await client.probe()  # the job's way to it
 
     assert account.calls == []
     assert client.resting("openrouter/a:free") != ()
