@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from providers.deadline import Deadline
-from providers.errors import RateLimited, Stalled
+from providers.errors import Overloaded, RateLimited, Stalled
 from providers.health import Rest, pooled, scopes
 from providers.means import Means
 from providers.pace import HOUR
@@ -14,6 +14,7 @@ from providers.plan import Step
 from providers.presets import preset_for
 from providers.quota import COUNTING, FREE_A_MINUTE, used_up
 from providers.tokens import estimate_tokens
+from providers.types import Route
 
 
 class Admission:
@@ -23,12 +24,24 @@ class Admission:
         self._means = means
         self._deadline = deadline
         self._inside: tuple[str, ...] = ()
+        self._slot: Route | None = None
 
     async def enter(self, step: Step, *, force: bool, others: Callable[[], bool]) -> Rest | None:
-        """Take a place for a call, or say why it isn't to be made now. Where many try a server of which nothing was
-        heard yet, wait for word of it first; not for all of the time where `others` could answer. `force` overrules
-        a breaker.
+        """Take a place for a call, or say why it isn't to be made now. Before a local server that is busy, wait for
+        one of its slots. Where many try a server of which nothing was heard yet, wait for word of it first; not for
+        all of the time where `others` could answer. `force` overrules a breaker.
         """
+        rest: Rest | None = None
+        try:
+            rest = await self._queue(step, force=force) or await self._enter(step, force, others)
+        except BaseException:
+            self._free_slot()
+            raise
+        if rest is not None:
+            self._free_slot()
+        return rest
+
+    async def _enter(self, step: Step, force: bool, others: Callable[[], bool]) -> Rest | None:
         means, route = self._means, step.candidate.route
         rest = self._limited(step)
         if rest is None and self._crowded(step) is not None:
@@ -57,9 +70,33 @@ class Admission:
 
     def left(self) -> None:
         """The call that entered is over."""
+        self._free_slot()
         if self._inside:
             self._means.crowd.leave(self._inside)
             self._inside = ()
+
+    async def _queue(self, step: Step, *, force: bool) -> Rest | None:
+        """Wait in line for a slot of a local server, which may take until the deadline. Whoever else could answer is
+        not asked meanwhile: the server works, and is what was wished for.
+        """
+        means, route = self._means, step.candidate.route
+        most = step.candidate.info.slots if step.candidate.local else None
+        if most is None or (not force and means.health.check(route, means.now(), step.key) is not None):
+            return None
+        began = self._deadline.now()
+        try:
+            async with self._deadline.timeout(self._deadline.share(1.0)):
+                await means.slots.take(route, most)
+        except TimeoutError:
+            waited = self._deadline.now() - began
+            return Rest("", 0.0, Overloaded.__name__, f"was busy with other answers for {waited:.0f} s")
+        self._slot = route
+        return None
+
+    def _free_slot(self) -> None:
+        if self._slot is not None:
+            self._means.slots.leave(self._slot)
+            self._slot = None
 
     def _limited(self, step: Step) -> Rest | None:
         """A limit that holds the step back before anybody refuses it."""

@@ -12,6 +12,7 @@ from providers.pace import Pace
 from providers.quota import FreeDays, Quotas
 from providers.registry import Registry
 from providers.settings import Limits
+from providers.slots import Slots
 
 
 @dataclass(slots=True)
@@ -32,3 +33,4 @@ class Means:
     quotas: Quotas = field(default_factory=Quotas)
     free_days: FreeDays = field(default_factory=FreeDays)
     crowd: Crowd = field(default_factory=Crowd)
+    slots: Slots = field(default_factory=Slots)

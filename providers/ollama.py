@@ -15,6 +15,7 @@ from providers import local
 from providers.errors import Misconfigured, ProviderError, TooLong, UnknownModel
 from providers.types import ChatRequest
 
+PORT = 11434
 LOADS_WITHIN = 300.0
 """Seconds that loading a model may take; Ollama itself gives up after as long."""
 USUAL_ANSWER = 256
@@ -22,7 +23,7 @@ USUAL_ANSWER = 256
 PER_MESSAGE = 8
 PER_IMAGE = 1_600
 
-_RUNS = re.compile(r"[A-Za-z]+|[0-9]|[ \t]+|[\x00-\x7f]|[^\x00-\x7f]")
+_RUNS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]|[ \t]+|[\x00-\x7f]|[^\x00-\x7f]")
 _LONG_RUN = 16
 """Letters in a row that are still a word; more are encoded data, which takes more tokens."""
 

@@ -18,7 +18,7 @@ import httpx
 from providers import catalogue, local, quota
 from providers.assembly import Assembly
 from providers.endpoint import Endpoint
-from providers.ollama import LOADS_WITHIN, Guard
+from providers.ollama import LOADS_WITHIN, PORT, Guard
 from providers.presets import is_local, preset_for
 from providers.quota import FreeCalls
 from providers.settings import ProviderSettings
@@ -52,7 +52,7 @@ class OpenAIProvider:
         self._local = is_local(self._base)
         self._names = settings.names
         ask = self._endpoint.json
-        named = self._local and preset is not None and preset.name == "ollama"
+        named = name == "ollama" or httpx.URL(self._base).port == PORT
         self._ollama = Guard(ask, partial(ask, within=LOADS_WITHIN), local.root_of(self._base), on=named)
 
     async def stream(self, model: str, request: ChatRequest) -> AsyncGenerator[ProviderEvent, None]:

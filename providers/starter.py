@@ -18,7 +18,7 @@ from providers.types import ModelInfo
 MODEL = "smollm2-135m-instruct"
 CONTEXT_WINDOW = 4096
 """Tokens. 250 MB of memory; 8192 would take 90 MB more for conversations that this model can't follow anyway."""
-INFO = ModelInfo(MODEL, CONTEXT_WINDOW, tools=False, tier="weak", tiny=True)
+INFO = ModelInfo(MODEL, CONTEXT_WINDOW, tools=False, tier="weak", tiny=True, slots=1)
 STARTER_PROMPT = (
     "You are a helpful AI assistant. You are a small language model, so you can be wrong. "
     "Always give short and clear answers."
