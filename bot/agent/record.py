@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from bot.safety.audit import Deed
+from bot.safety.audit import Anchor, Anchors, Deed
 from bot.safety.rules import Trust, worst
 from bot.storage import sessions, turns
 from bot.storage.database import Database, Transaction
@@ -18,8 +19,12 @@ from bot.storage.turns import Ending, Said, Step
 from bot.toolbox import ToolResult
 from providers.types import Attempt, Message, Route, Thoughts, ToolCall
 
+log = logging.getLogger(__name__)
+
 _HISTORY_ROWS = 400
 """Most rows of earlier turns that are read: bounds a turn's cost however long the conversation is."""
+ANCHORS = "audit.anchors"
+"""The file beside the database that tells where the audit log ends."""
 INTERRUPTED = "Interrupted; the outcome is unknown. Check before you do it again."
 
 _Transaction = Callable[[Transaction], Turn]
@@ -218,8 +223,8 @@ class Record:
     async def _in_order(self, transaction: Callable[[Step], _Transaction], outbox: Sequence[Outbox]) -> None:
         # A preview is recorded beside the turn's own steps; each message must be in exactly one of these commits.
         async with self._writing:
-            step = Step(self._unsaved, self._unlinked)
-            self._unsaved, self._unlinked = [], []
+            step = Step(self._unsaved, self._unlinked, self._deeds)
+            self._unsaved, self._unlinked, self._deeds = [], [], []
             stored = self.turn.id
 
             def undo() -> None:
@@ -229,6 +234,14 @@ class Record:
                     row.id = None
 
             await self._database.insist(transaction(step), undo)
+            if step.anchor is not None:
+                self._anchor(step.anchor)
+
+    def _anchor(self, anchor: Anchor) -> None:
+        try:
+            Anchors(self._database.path.with_name(ANCHORS)).add(anchor)
+        except OSError as error:
+            log.warning("the end of the audit log could not be anchored: %s", error)
 
     def _text(self, row: Inbox) -> str:
         return row.text if self.session.private else f"{row.sender_name or row.person}: {row.text}"

@@ -10,6 +10,7 @@ ledger                        one row for each call of a model
 catalogue                     the models that a provider listed when it was last asked
 job                           when each scheduled job ran and what came of it
 approval                      calls that wait for the owner's word
+audit, audit_payload          the chain of what tools did, and what lies beside it
 origin                        which files of the workspace hold words from outside
 """
 
@@ -253,8 +254,10 @@ class Job(SQLModel, table=True):
     """A scheduled job of `bot/jobs`, by the name of its module."""
 
     name: str = Field(primary_key=True)
+    due_at: float
+    """For when it was last due, at first when it became known: what is due next follows from this and its trigger."""
     last_run: float | None = None
-    """When it last began; what is due next follows from this and the job's trigger."""
+    """When it last began."""
     ended_at: float | None = None
     outcome: str = ""
     """What its last run said it did, or why it failed."""
@@ -300,3 +303,33 @@ class Approval(SQLModel, table=True):
     """When its turn went on. A yes is good for one call, once."""
 
     __table_args__ = (Index("approval_open", "state", "expires_at"),)
+
+
+class Audit(SQLModel, table=True):
+    """One link of the audit log's chain (`bot.safety.audit.Entry`); never changed, never deleted."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    at: float
+    session: str = Field(index=True)
+    turn: int = Field(index=True)
+    person: str
+    model: str
+    tool: str
+    trust: str
+    verdict: str
+    ok: bool
+    seconds: float
+    arguments: str
+    """Digest of what lies in `audit_payload`, as `result`."""
+    result: str
+    digest: str
+
+
+class AuditPayload(SQLModel, table=True):
+    """What a call held and returned. May be erased; the chain stays whole."""
+
+    __tablename__ = "audit_payload"
+
+    id: int | None = Field(default=None, primary_key=True)
+    arguments: str
+    result: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -11,7 +10,8 @@ from sqlmodel import Session as Db
 from sqlmodel import col
 from sqlmodel import select as sqlmodel_select
 
-from bot.storage import sessions, values
+from bot.safety.audit import Anchor, Deed
+from bot.storage import audit, sessions, values
 from bot.storage.tables import (
     Approval,
     ApprovalState,
@@ -60,6 +60,9 @@ class Step:
 
     messages: list[Message]
     inbox: list[int] = field(default_factory=list)
+    deeds: list[Deed] = field(default_factory=list)
+    anchor: Anchor | None = None
+    """Set by the transaction: the new end of the audit log."""
 
 
 @dataclass(slots=True)
@@ -82,7 +85,7 @@ class Ending:
 
 def record(s: Db, turn: Turn, step: Step) -> Turn:
     """Add a step to the turn, making its row where this is the first; returns it with its id."""
-    number = _append(s, turn, step.messages)
+    number = _append(s, turn, step)
     if step.inbox:
         s.connection().execute(_TAKE, {"these": step.inbox, "turn": number})
     return turn
@@ -99,7 +102,7 @@ def record_preview(s: Db, turn: Turn, step: Step, ref: str) -> Turn:
 def suspend(s: Db, turn: Turn, step: Step, approval: Approval, outbox: list[Outbox]) -> Turn:
     """Leave the turn as it is until somebody has decided: step, question and waiting in one transaction."""
     turn.state = TurnState.WAITING
-    number = _append(s, turn, step.messages)
+    number = _append(s, turn, step)
     values.change(s, turn, "state", "route")
     s.connection().execute(
         _TAKE_ALL, {"of": number, "these": step.inbox, "turn": number, "state": InboxState.HELD}
@@ -155,7 +158,7 @@ def finish(s: Db, turn: Turn, ending: Ending) -> Turn:
     begun = turn.id is not None
     turn.state, turn.outcome, turn.route = TurnState.DONE, ending.outcome, ending.route
     turn.path, turn.ended_at = ending.path, ending.ended_at
-    number = _append(s, turn, ending.step.messages)
+    number = _append(s, turn, ending.step)
     if begun:
         values.change(s, turn, "state", "outcome", "route", "path", "ended_at")
     s.connection().execute(_TAKE, {"these": ending.resolved, "turn": number, "state": InboxState.DONE})
@@ -189,9 +192,10 @@ def shown(s: Db, session: str) -> dict[str, Any]:
     return dict(s.connection().execute(_SHOWN, {"of": session}).scalar() or {})
 
 
-def _append(s: Db, turn: Turn, messages: Sequence[Message]) -> int:
+def _append(s: Db, turn: Turn, step: Step) -> int:
     number = values.add(s, turn) if turn.id is None else turn.id
-    for message in messages:
+    for message in step.messages:
         message.turn = number
-    values.add_all(s, messages)
+    values.add_all(s, step.messages)
+    step.anchor = audit.append(s, turn, step.deeds)
     return number

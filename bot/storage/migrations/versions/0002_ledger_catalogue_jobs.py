@@ -40,6 +40,7 @@ def upgrade() -> None:
     op.create_table(
         "job",
         sa.Column("name", sa.String(), nullable=False),
+        sa.Column("due_at", sa.Float(), nullable=False),
         sa.Column("last_run", sa.Float(), nullable=True),
         sa.Column("ended_at", sa.Float(), nullable=True),
         sa.Column("outcome", sa.String(), nullable=False),
