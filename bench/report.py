@@ -7,7 +7,12 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
+from bench.client import BARE, OURS, Overhead
+from bench.contest import FEW_PIECES
 from bench.run import Plan, Results, Seen
+
+CALL_AIM = 1.0
+"""Milliseconds that a call may cost over bare httpx."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +60,48 @@ def rows(plan: Plan, results: Results) -> Iterator[Row]:
     yield row(f"memory, after {done}", "MB", lambda seen: [seen.memory[1].resident], 1.8)
     yield row("its share of memory (PSS), then", "MB", lambda seen: [seen.memory[1].proportional])
     yield row(burst, "s", lambda seen: [b.seconds for b in seen.bursts], 2)
-    calls, streaming = results.overhead, results.streaming
-    yield Row("model call over bare httpx", "ms", calls.bare, calls.client, 1, over=True)
-    yield Row("the same, first candidate resting", "ms", calls.bare, calls.resting, 1, over=True)
-    pieces = f"an answer in {plan.many_pieces} pieces"
-    yield Row(pieces, "ms", streaming.bare, streaming.client, over=True)
 
 
 def table(measures: Sequence[Row]) -> str:
     """Aligned columns; each figure is the rounds' median, with the least and the greatest behind it."""
     head = ("", "floor", "nanobot", "", "aim", "")
-    cells = [head, *(_cells(row) for row in measures)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(head))]
+    return _in_columns([head, *(_cells(row) for row in measures)])
+
+
+def call_table(calls: Sequence[Overhead]) -> str:
+    """What a model call costs: bare httpx, and in milliseconds over it everybody else, with the calls made in vain."""
+    names = [name for name in calls[0].times if name not in (BARE, OURS)]
+    head = ("a model call, when", BARE, OURS, "aim", "", *names)
+    return _in_columns([head, *(_call_cells(call, names) for call in calls)])
+
+
+def call_json(calls: Sequence[Overhead]) -> list[dict[str, Any]]:
+    return [{**asdict(call), "over": {name: call.over(name) for name in call.times}} for call in calls]
+
+
+def _call_cells(call: Overhead, rivals: Sequence[str]) -> tuple[str, ...]:
+    met = call.over(OURS) <= CALL_AIM
+    verdict = (
+        ("", "") if call.scenario.pieces > FEW_PIECES else (f"{CALL_AIM:g} ms", "met" if met else "missed")
+    )
+    return (
+        call.scenario.name,
+        _figure(call.times[BARE], "ms"),
+        _over(call, OURS),
+        *verdict,
+        *(_over(call, name) for name in rivals),
+    )
+
+
+def _over(call: Overhead, name: str) -> str:
+    needed = 0 if call.scenario.rests else call.scenario.failing
+    vain = call.vain[name] - needed
+    over = call.over(name)
+    return f"{'-' if over < 0 else '+'}{_number(abs(over))} ms" + (f", {vain:g} in vain" if vain else "")
+
+
+def _in_columns(cells: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
     return "\n".join(_aligned(line, widths) for line in cells)
 
 

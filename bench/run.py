@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from bench import messages, processes
-from bench.client import Overhead, overhead
+from bench import messages, processes, rivals
+from bench.client import Overhead, overheads
+from bench.contest import FAILING, MODEL
 from bench.disk import commit_milliseconds
 from bench.messages import Burst, Series, Start
 from bench.processes import Memory
@@ -34,8 +35,6 @@ class Plan:
     chat_messages: int = 250
     call_rounds: int = 10
     calls: int = 30
-    pieces: int = 4
-    many_pieces: int = 200
     settle: float = 2.0
     """Seconds of rest before memory is read."""
 
@@ -60,9 +59,7 @@ class Results:
 
     floor: Seen
     daemon: Seen
-    overhead: Overhead
-    streaming: Overhead
-    """The same with an answer of many pieces."""
+    calls: Sequence[Overhead]
     commit: float
 
 
@@ -72,11 +69,13 @@ async def measure(plan: Plan, folder: Path) -> Results:
         both = (Seen(floor), Seen(daemon))
         await _starts(plan, both)
         await _messages(plan, both)
-        few, many = [
-            await overhead(llm, plan.call_rounds, plan.calls, pieces)
-            for pieces in (plan.pieces, plan.many_pieces)
-        ]
-    return Results(*both, few, many, commit_milliseconds(folder))
+    return Results(*both, await calls(plan), commit_milliseconds(folder))
+
+
+async def calls(plan: Plan) -> list[Overhead]:
+    """Only calls of models, with everybody who is installed here."""
+    async with llm_process("--model", MODEL, "--model", FAILING) as llm:
+        return await overheads(llm, list(rivals.installed()), plan.call_rounds, plan.calls)
 
 
 async def _starts(plan: Plan, both: Sequence[Seen]) -> None:

@@ -6,7 +6,9 @@ import json
 
 import pytest
 
-from bench.report import Row, table
+from bench.client import BARE, OURS, Overhead
+from bench.contest import Scenario
+from bench.report import Row, call_table, table
 
 
 @pytest.mark.parametrize(
@@ -52,3 +54,25 @@ def test_a_row_is_json_with_its_rounds() -> None:
     told = json.loads(json.dumps(Row("latency", "ms", [2.0], [5.0], 2).as_json()))
     assert told["floor"] == [2.0]
     assert (told["result"], told["met"]) == (2.5, False)
+
+
+def test_calls_are_shown_over_bare_httpx_with_what_was_asked_in_vain() -> None:
+    calls = [
+        Overhead(
+            Scenario("the first rests", failing=1, rests=True),
+            {BARE: [1.0, 1.2, 0.9], OURS: [1.4, 1.5, 1.3], "other 1.0": [3.0, 3.0, 3.0]},
+            {BARE: 0, OURS: 0, "other 1.0": 1},
+        ),
+        Overhead(Scenario("refuses", failing=1), {BARE: [2.0], OURS: [3.5], "other 1.0": [1.5]},
+                 {BARE: 1, OURS: 1, "other 1.0": 3}),
+        Overhead(Scenario("many pieces", pieces=200), {BARE: [2.0], OURS: [5.0], "other 1.0": [50.0]},
+                 {BARE: 0, OURS: 0, "other 1.0": 0}),
+    ]  # fmt: skip
+    head, rests, refuses, pieces = call_table(calls).splitlines()
+    assert head.split("  ")[0] == "a model call, when"
+    assert head.endswith("other 1.0")
+    assert "1.00 ms (0.90-1.20)  +0.40 ms" in rests
+    assert rests.endswith("met  +2.00 ms, 1 in vain")
+    assert "+1.50 ms  1 ms  missed" in refuses
+    assert refuses.endswith("-0.50 ms, 2 in vain")
+    assert not {"met", "missed"} & set(pieces.split()), "there is no aim for a long stream"
