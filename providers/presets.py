@@ -56,6 +56,11 @@ def _model(id_: str, window: int | None, tier: Tier = "capable") -> ModelInfo:
     return ModelInfo(id_, window, tools=True, tier=tier)
 
 
+def _thinker(id_: str, window: int | None, tier: Tier = "capable") -> ModelInfo:
+    """One that thinks before its first word."""
+    return ModelInfo(id_, window, tools=True, tier=tier, thinks=True)
+
+
 def _free(id_: str, window: int | None, tier: Tier = "capable") -> ModelInfo:
     return ModelInfo(id_, window, tools=True, tier=tier, price=NOTHING)
 
@@ -67,8 +72,8 @@ _ALL = (
         "https://api.anthropic.com/v1",
         ("ANTHROPIC_API_KEY",),
         (
-            _model("claude-opus-5-5", None, "strong"),
-            _model("claude-sonnet-5-5", None, "strong"),
+            _thinker("claude-opus-5-5", None, "strong"),
+            _thinker("claude-sonnet-5-5", None, "strong"),
             _model("claude-haiku-5-5", 1_000_000),
         ),
         strong="claude-opus-5-5",
@@ -79,7 +84,7 @@ _ALL = (
         "openai",
         "https://api.openai.com/v1",
         ("OPENAI_API_KEY",),
-        (_model("gpt-6-sol", None, "strong"), _model("gpt-6-luna", 922_000)),
+        (_thinker("gpt-6-sol", None, "strong"), _model("gpt-6-luna", 922_000)),
         strong="gpt-6-sol",
         cheap="gpt-6-luna",
     ),
@@ -87,7 +92,7 @@ _ALL = (
         "gemini",
         "https://generativelanguage.googleapis.com/v1beta/openai",
         ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
-        (_model("gemini-3.8-flash", None, "strong"), _model("gemini-3.5-flash-lite", None)),
+        (_thinker("gemini-3.8-flash", None, "strong"), _model("gemini-3.5-flash-lite", None)),
         strong="gemini-3.8-flash",
         cheap="gemini-3.5-flash-lite",
     ),
@@ -95,7 +100,7 @@ _ALL = (
         "xai",
         "https://api.x.ai/v1",
         ("XAI_API_KEY",),
-        (_model("grok-4.7", 500_000, "strong"),),
+        (_thinker("grok-4.7", 500_000, "strong"),),
         strong="grok-4.7",
         cheap="grok-4.7",  # their price list names no cheaper one with tools
     ),
@@ -103,7 +108,7 @@ _ALL = (
         "deepseek",
         "https://api.deepseek.com",
         ("DEEPSEEK_API_KEY",),
-        (_model("deepseek-v4-pro", 1_000_000, "strong"), _model("deepseek-flash", 1_000_000)),
+        (_thinker("deepseek-v4-pro", 1_000_000, "strong"), _thinker("deepseek-flash", 1_000_000)),
         strong="deepseek-v4-pro",
         cheap="deepseek-flash",
     ),
@@ -111,7 +116,7 @@ _ALL = (
         "zai",
         "https://api.z.ai/api/paas/v4",
         ("ZAI_API_KEY",),
-        (_model("glm-5.3", 1_000_000, "strong"), _model("glm-4.7-flash", 200_000)),
+        (_thinker("glm-5.3", 1_000_000, "strong"), _thinker("glm-4.7-flash", 200_000)),
         strong="glm-5.3",
         cheap="glm-4.7-flash",
     ),
@@ -119,7 +124,7 @@ _ALL = (
         "zhipu",
         "https://open.bigmodel.cn/api/paas/v4",
         ("ZHIPU_API_KEY", "ZHIPUAI_API_KEY"),
-        (_model("glm-5.3", 1_000_000, "strong"), _model("glm-4.7-flash", 200_000)),
+        (_thinker("glm-5.3", 1_000_000, "strong"), _thinker("glm-4.7-flash", 200_000)),
         strong="glm-5.3",
         cheap="glm-4.7-flash",
     ),
@@ -135,7 +140,7 @@ _ALL = (
         "groq",
         "https://api.groq.com/openai/v1",
         ("GROQ_API_KEY",),
-        (_model("openai/gpt-oss-120b", 131_000), _model("openai/gpt-oss-20b", 131_000)),
+        (_thinker("openai/gpt-oss-120b", 131_000), _thinker("openai/gpt-oss-20b", 131_000)),
         strong="openai/gpt-oss-120b",
         cheap="openai/gpt-oss-20b",
     ),
@@ -143,7 +148,7 @@ _ALL = (
         "together",
         "https://api.together.xyz/v1",
         ("TOGETHER_API_KEY",),
-        (_model("openai/gpt-oss-120b", 131_000), _model("openai/gpt-oss-20b", 131_000)),
+        (_thinker("openai/gpt-oss-120b", 131_000), _thinker("openai/gpt-oss-20b", 131_000)),
         strong="openai/gpt-oss-120b",
         cheap="openai/gpt-oss-20b",
     ),

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx
 import pytest
+from pydantic import SecretStr
 
+from providers import errors
 from providers.anthropic import AnthropicProvider
 from providers.client import ModelClient
 from providers.openai import OpenAIProvider
-from providers.plan import UNSEEN
+from providers.plan import UNSEEN, step_for
 from providers.registry import Catalog
+from providers.router import Candidate
 from providers.settings import ProviderSettings
 from providers.types import ChatReply, ChatRequest, Completion, Image, Message, Route, ToolCall, ToolDef
 from tests.fakes.llm import LLMFake, Reply, Setup
@@ -198,8 +203,6 @@ async def test_what_is_known_of_a_vendor_needs_no_refusal(want: Want) -> None:
 
 
 def llm_transport(llm: LLMFake) -> Any:
-    import httpx  # noqa: PLC0415 - only for this detour
-
     class Detour(httpx.AsyncHTTPTransport):
         """To the fake, whatever the address."""
 
@@ -317,3 +320,45 @@ async def test_the_owners_word_on_sight_stands_above_a_refusal_but_does_not_cost
 
         assert ["image_url" in str(request.body) for request in fakes["one"].requests] == [True, False]
         assert client.catalog.info(Route("one", "fake-1")).vision is True
+
+
+@pytest.mark.parametrize(
+    ("told", "thinks"),
+    [({}, True), ({"thinks": False}, False), ({"thinking_tokens": 2048, "thinks": False}, False)],
+)
+def test_whether_a_model_thinks_is_the_owners_word_before_the_presets(told: Any, thinks: bool) -> None:
+    settings = ProviderSettings(api_key=SecretStr("k"), model_info={"gpt-6-sol": told})
+    catalog = Catalog.of({"openai": settings})
+    candidate = Candidate(
+        Route("openai", "gpt-6-sol"), catalog.info(Route("openai", "gpt-6-sol")), local=False
+    )
+
+    assert step_for(candidate, ChatRequest((QUESTION,))).request.thinks is thinks
+
+
+def test_a_model_that_is_asked_to_think_thinks() -> None:
+    settings = ProviderSettings(api_base="http://x/v1", model_info=THINKING)  # type: ignore[arg-type] # as in a file
+
+    assert Catalog.of({"p": settings}).info(Route("p", "fake-1")).thinks is True
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(
+    ("thinks", "seconds", "comes"), [(False, 70, False), (True, 70, True), (True, 130, False)]
+)
+async def test_one_that_thinks_is_waited_for_longer(thinks: bool, seconds: float, comes: bool) -> None:
+    async def late(request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(seconds)
+        choice = {"message": {"content": "At last."}, "finish_reason": "stop"}
+        return httpx.Response(200, json={"choices": [choice]})
+
+    settings = ProviderSettings(api_base="https://api.example.com/v1")
+    provider = OpenAIProvider("p", settings, transport=httpx.MockTransport(late))
+    try:
+        if comes:
+            assert (await ask(provider, QUESTION, thinks=thinks)).content == "At last."
+        else:
+            with pytest.raises(errors.Stalled):
+                await ask(provider, QUESTION, thinks=thinks)
+    finally:
+        await provider.aclose()
