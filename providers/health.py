@@ -111,7 +111,7 @@ class ScopeState:
     def rest(self, scope: str, now: float) -> Rest | None:
         """Why calls don't go through now, or None. A half-open scope whose probe runs holds the others back."""
         by_breaker = not self.breaker.closed and self.breaker.until >= self.until
-        until = min(max(self.until, self.breaker.until), now + LONGEST_REST)
+        until = max(_ahead(self.until, LONGEST_REST, now), _ahead(self.breaker.until, OPEN_FOR[-1], now))
         probing = self.probe_at is not None and 0 <= now - self.probe_at < PROBE_LOST
         if until <= now and not (self.half_open and probing):
             return None
@@ -320,6 +320,11 @@ def title(scope: str) -> str:
     account = "free models" if rest.endswith(FREE) else "account"
     what = {"provider": name, "account": f"{name}'s {account}"}.get(kind, f"{name}/{rest.partition('/')[2]}")
     return f"{what} (key {number[1]})" if number else what
+
+
+def _ahead(until: float, longest: float, now: float) -> float:
+    """`until`; where it lies further ahead than any wait is long, the clock was set back, and it is over."""
+    return until if until - now <= longest + 1.0 else 0.0
 
 
 def _position(error: ProviderError, order: list[str]) -> int:
