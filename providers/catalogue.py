@@ -13,6 +13,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from providers.health import pooled
 from providers.types import ModelInfo, Price, Route, Tier
 
 FREE_ROUTER = "openrouter/free"
@@ -23,8 +24,6 @@ DIVERSE = 3
 """The first so many are of different vendors, whose hosts seldom fail together."""
 NEEDED_WINDOW = 32_768
 """Tokens. A smaller window does not hold a conversation with tools."""
-RETIRED_FOR = 7 * 86_400.0
-"""Seconds after which a model that failed as unknown, but was listed all the time, is believed in again."""
 
 STRONG_PRICE = 3.5
 CAPABLE_PRICE = 0.3
@@ -148,39 +147,6 @@ def tier_of(id_: str, price: Price | None) -> Tier:
     return "capable" if asked >= CAPABLE_PRICE or size is not None else "weak"
 
 
-def is_free(id_: str) -> bool:
-    """Whether an id belongs to the free pool of its account, by its form."""
-    return id_.endswith(":free") or id_ == FREE_ROUTER
-
-
-@dataclass(frozen=True, slots=True)
-class Retired:
-    """Since when (epoch seconds) a free model is known to be gone, and whether a list has left it out since."""
-
-    at: float
-    gone: bool = False
-
-
-def still_retired(
-    retired: Mapping[Route, Retired], provider: str, listed: Iterable[str], now: float
-) -> dict[Route, Retired]:
-    """Which models stay retired when `provider` lists these ids.
-
-    One that had vanished and is listed again is back. One that never vanished from the list fails for a reason that
-    the list doesn't know; it is tried again after a week.
-    """
-    ids = set(listed)
-    left: dict[Route, Retired] = {}
-    for route, since in retired.items():
-        if route.provider != provider:
-            left[route] = since
-        elif route.model not in ids:
-            left[route] = replace(since, gone=True)
-        elif not since.gone and 0 <= now - since.at < RETIRED_FOR:
-            left[route] = since
-    return left
-
-
 def vanished(before: Iterable[str], after: Iterable[str]) -> tuple[str, ...]:
     """The ids that a newer list leaves out."""
     left = set(after)
@@ -257,7 +223,7 @@ def _price(id_: str, pricing: Mapping[str, Any]) -> Price | None:
     prompt, completion = _million(pricing.get("prompt")), _million(pricing.get("completion"))
     if prompt is None or completion is None or _million(pricing.get("request") or 0) != 0:
         return None
-    if prompt == completion == 0 and not is_free(id_):
+    if prompt == completion == 0 and not pooled(id_):
         return None
     return Price(prompt, completion, _million(pricing.get("input_cache_read")))
 

@@ -3,16 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from providers.catalogue import Retired, is_free, still_retired
+from providers.health import pooled
 from providers.types import Route
 
 _PREFIX = "retired:"
+RETIRED_FOR = 7 * 86_400.0
+"""Seconds after which a model that failed as unknown, but was listed all the time, is believed in again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """Since when (epoch seconds) a free model is known to be gone, and whether a list has left it out since."""
+
+    at: float
+    gone: bool = False
+
+
+def still_retired(
+    retired: Mapping[Route, Retired], provider: str, listed: Iterable[str], now: float
+) -> dict[Route, Retired]:
+    """Which models stay retired when `provider` lists these ids.
+
+    One that had vanished and is listed again is back. One that never vanished from the list fails for a reason that
+    the list doesn't know; it is tried again after a week.
+    """
+    ids = set(listed)
+    left: dict[Route, Retired] = {}
+    for route, since in retired.items():
+        if route.provider != provider:
+            left[route] = since
+        elif route.model not in ids:
+            left[route] = replace(since, gone=True)
+        elif not since.gone and 0 <= now - since.at < RETIRED_FOR:
+            left[route] = since
+    return left
 
 
 class Retirements:
-    """Holds no clock and no store; see `providers.catalogue.still_retired` for when one ends."""
+    """Holds no clock and no store; see `still_retired` for when one ends."""
 
     def __init__(self) -> None:
         self._retired: dict[Route, Retired] = {}
@@ -24,10 +55,10 @@ class Retirements:
 
     def note(self, route: Route, now: float) -> bool:
         """A server says that there is no such model; of free ones that is remembered. Whether it is one."""
-        if is_free(route.model):
+        if pooled(route.model):
             self._retired[route] = Retired(now)
             self._touched.add(route)
-        return is_free(route.model)
+        return pooled(route.model)
 
     def relist(self, provider: str, ids: Iterable[str], now: float) -> None:
         """A provider lists these models now."""
@@ -40,7 +71,9 @@ class Retirements:
             provider, slash, model = scope.removeprefix(_PREFIX).partition("/")
             at = state.get("at")
             if is_retirement(scope) and slash and isinstance(at, int | float):
-                self._retired.setdefault(Route(provider, model), Retired(float(at), state.get("gone") is True))
+                self._retired.setdefault(
+                    Route(provider, model), Retired(float(at), state.get("gone") is True)
+                )
 
     def changes(self) -> dict[str, dict[str, Any]]:
         """What is to be stored since the last call: scope → state, {} for one that is back."""

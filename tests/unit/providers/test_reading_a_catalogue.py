@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from providers import catalogue
-from providers.catalogue import Entry, Retired, parse, pick, ranked, still_retired, tier_of, vanished
+from providers.catalogue import Entry, parse, pick, ranked, tier_of, vanished
+from providers.retirement import Retired, still_retired
 from providers.types import Price, Route
 from tests.fakes.openrouter import MODELS, entry
 
