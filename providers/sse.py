@@ -28,7 +28,7 @@ class SSEParser:
     """
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest = bytearray()
         self._data: list[str] = []
         self._event = ""
         self._size = 0
@@ -37,13 +37,18 @@ class SSEParser:
     def feed(self, chunk: bytes) -> list[ServerEvent]:
         if self._size + len(self._rest) + len(chunk) > LONGEST + 65_536:
             raise ValueError(f"an event of more than {LONGEST} bytes")
-        buffer = self._rest + chunk
+        held = self._rest.endswith(b"\r")
+        self._rest += chunk
+        if not held and b"\n" not in chunk and b"\r" not in chunk:
+            return []  # a long line is not looked at anew for each of its pieces
+        buffer = bytes(self._rest)
         if b"\r" in buffer:
             # A lone \r ends a line too. One at the very end may be the first half of \r\n: it waits for the
             # next chunk.
-            held = b"\r" if buffer.endswith(b"\r") else b""
-            buffer = buffer.removesuffix(b"\r").replace(b"\r\n", b"\n").replace(b"\r", b"\n") + held
-        *lines, self._rest = buffer.split(b"\n")
+            half = b"\r" if buffer.endswith(b"\r") else b""
+            buffer = buffer.removesuffix(b"\r").replace(b"\r\n", b"\n").replace(b"\r", b"\n") + half
+        *lines, rest = buffer.split(b"\n")
+        self._rest = bytearray(rest)
         events: list[ServerEvent] = []
         for line in lines:
             self._line(line, events)
@@ -52,8 +57,8 @@ class SSEParser:
     def close(self) -> list[ServerEvent]:
         events: list[ServerEvent] = []
         if self._rest:
-            self._line(self._rest.removesuffix(b"\r"), events)
-            self._rest = b""
+            self._line(bytes(self._rest.removesuffix(b"\r")), events)
+            self._rest.clear()
         self._line(b"", events)
         return events
 

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from providers import errors
 from providers.errors import ProviderError
-from providers.health import LONGEST_REST, OPEN_FOR, PROBE_LOST, Breaker, HealthBook, ScopeState, scopes
+from providers.health import (
+    LONGEST_REST,
+    OPEN_FOR,
+    PROBE_LOST,
+    STRIKES,
+    Breaker,
+    HealthBook,
+    ScopeState,
+    scopes,
+)
 from providers.types import Route
 
 ERRORS: list[ProviderError | None] = [
@@ -189,14 +199,14 @@ def test_what_is_well_is_not_stored(steps: list[tuple[Route, float, str, Provide
     assert book.changes(now) == {}
 
 
-def test_a_clock_set_back_by_a_year_ends_no_later_than_the_cap() -> None:
+@pytest.mark.parametrize("error", [errors.RateLimited(retry_after=LONGEST_REST), errors.ServerError()])
+def test_a_clock_set_back_by_a_year_ends_every_rest(error: ProviderError) -> None:
     book = HealthBook()
-    book.record(A, errors.RateLimited(retry_after=600), 1_800_000_000.0)
+    for _ in range(STRIKES):
+        book.record(A, error, 1_800_000_000.0)
 
-    rest = book.check(A, 1_768_000_000.0)
-
-    assert rest is not None
-    assert rest.until - 1_768_000_000.0 <= LONGEST_REST
+    assert book.check(A, 1_800_000_000.0) is not None
+    assert book.check(A, 1_768_000_000.0) is None
 
 
 def test_what_needs_the_owner_rests_long_whatever_the_server_says() -> None:
