@@ -27,6 +27,7 @@ class Callback:
         self.url = ""
         self._state = secrets.token_urlsafe(24)
         self._code: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._visitors: set[StreamWriter] = set()
 
     @classmethod
     @asynccontextmanager
@@ -41,6 +42,9 @@ class Callback:
             yield callback
         finally:
             server.close()
+            # Browsers open connections in advance, and never say anything on some of them.
+            for visitor in list(callback._visitors):
+                visitor.close()
             await server.wait_closed()
 
     async def code(self) -> str:
@@ -48,6 +52,7 @@ class Callback:
         return await self._code
 
     async def _answer(self, reader: StreamReader, writer: StreamWriter) -> None:
+        self._visitors.add(writer)
         with suppress(
             OSError, TimeoutError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError
         ):
@@ -58,6 +63,7 @@ class Callback:
         writer.close()
         with suppress(OSError):
             await writer.wait_closed()
+        self._visitors.discard(writer)
 
     def _reply(self, request_line: str) -> bytes:
         method, _, rest = request_line.partition(" ")
