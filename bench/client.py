@@ -57,8 +57,8 @@ class Overhead:
     vain: Mapping[str, float]
 
     def over(self, name: str) -> float:
-        """Milliseconds over bare httpx, of the medians."""
-        return median(self.times[name]) - median(self.times[BARE])
+        """Milliseconds over bare httpx: the median of the rounds' differences, since a machine's pace drifts."""
+        return median(own - bare for own, bare in zip(self.times[name], self.times[BARE], strict=True))
 
 
 async def overheads(llm: LLMControl, rivals: Sequence[Contestant], rounds: int, calls: int) -> list[Overhead]:
