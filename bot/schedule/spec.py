@@ -28,20 +28,25 @@ Trigger = Every | Cron
 
 @dataclass(frozen=True, slots=True)
 class JobContext:
-    """`core` is the current one. `deliver` stores rows of the outbox durably and has them sent."""
+    """`core` is the current one. `deliver` stores rows of the outbox durably and has them sent; `send` has those sent
+    that a transaction of the job's own has stored.
+    """
 
     core: Core
     deliver: Callable[[Sequence[Outbox]], Awaitable[None]]
+    send: Callable[[Sequence[Outbox]], None]
 
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
     """`run` returns one line on what it did, "" where there was nothing to do; it raises what went wrong.
 
-    `at_start`: whether it also runs when the daemon starts, whatever its trigger says.
+    `at_start`: whether it also runs when the daemon starts, whatever its trigger says. `limit`: the seconds after
+    which it is cut off, which counts as a failure.
     """
 
     help: str
     trigger: Trigger
     run: Callable[[JobContext], Awaitable[str]]
     at_start: bool = False
+    limit: float = 600.0

@@ -1,0 +1,271 @@
+"""The scheduled jobs: the files of `bot/jobs`, when each is due, and what came of it.
+
+The table is the truth and outlives this process; here are its rows as long as that runs. A run that had nothing to
+do is no news worth a flush of the disk: of those only one an hour is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from bot import plugins
+from bot.config import Config
+from bot.errors import BotError, StorageError
+from bot.schedule.bell import Bell
+from bot.schedule.due import due
+from bot.schedule.spec import Cron, Every, JobContext, JobSpec, Trigger
+from bot.storage import jobs as rows
+from bot.storage.database import Database
+from bot.storage.tables import Job
+from bot.supervisor import Supervisor
+
+log = logging.getLogger(__name__)
+
+JOBS = "bot.jobs"
+KEEP_EVERY = 3600.0
+_SHOWN = ("last_run", "ended_at", "outcome", "failed", "paused")
+
+
+class NoSuchJob(BotError):
+    """Says which there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One job as it is configured."""
+
+    spec: JobSpec
+    trigger: Trigger
+
+
+def plans(config: Config, package: str = JOBS) -> dict[str, Plan | None]:
+    """Every file of the folder with what `[jobs.<name>]` changes; None for one that is off, which is not even loaded.
+
+    Raises PluginError.
+    """
+    made: dict[str, Plan | None] = {}
+    for name in plugins.names(package):
+        settings = config.jobs.get(name)
+        if settings is not None and settings.off:
+            made[name] = None
+            continue
+        spec = plugins.load(package, name, JobSpec)
+        trigger = spec.trigger
+        if settings is not None and settings.every is not None:
+            trigger = Every(settings.every)
+        elif settings is not None and settings.cron is not None:
+            trigger = Cron(settings.cron)
+        made[name] = Plan(spec, trigger)
+    return made
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A job with its row. `stored_at` is when the row was last stored."""
+
+    plan: Plan
+    row: Job
+    stored_at: float
+    task: asyncio.Task[None] | None = None
+
+    @property
+    def running(self) -> bool:
+        return self.task is not None and not self.task.done()
+
+
+@dataclass(frozen=True, slots=True)
+class Hall:
+    """What jobs run in. `context` makes what each run is given."""
+
+    database: Database
+    supervisor: Supervisor
+    context: Callable[[], JobContext]
+    bell: Bell
+    clock: Callable[[], float]
+
+
+class Jobs:
+    """Implements `bot.schedule.runner.Source`. Jobs run beside each other, and none beside itself."""
+
+    def __init__(self, planned: Mapping[str, Plan | None], hall: Hall) -> None:
+        self._planned = planned
+        self._hall = hall
+        self._entries: dict[str, _Entry] = {}
+        self._closing = False
+
+    async def load(self) -> None:
+        """Take up what the last run of the program left; what became known since counts from now on."""
+        now = self._hall.clock()
+        known = await self._hall.database.read(rows.rows)
+        for name, plan in self._planned.items():
+            if plan is not None:
+                self._entries[name] = _Entry(plan, known.get(name) or Job(name=name, due_at=now), now)
+        await self._store(*(entry for name, entry in self._entries.items() if name not in known))
+
+    def start(self) -> None:
+        """Begin those that run at every start."""
+        now = self._hall.clock()
+        for entry in self._entries.values():
+            if entry.plan.spec.at_start and not entry.row.paused:
+                self._begin(entry, due(entry.plan.trigger, entry.row.due_at, now).since)
+
+    def fire(self, now: float) -> float | None:
+        """Begin what is due; one that still runs has missed its time."""
+        coming: list[float] = []
+        if self._closing:
+            return None
+        for entry in self._entries.values():
+            if entry.row.paused:
+                continue
+            found = due(entry.plan.trigger, entry.row.due_at, now)
+            if found.now and not entry.running:
+                self._begin(entry, found.since)
+            else:
+                entry.row.due_at = found.since
+            if found.next is not None:
+                coming.append(found.next)
+        return min(coming, default=None)
+
+    async def run(self, name: str, patience: float) -> dict[str, Any]:
+        """Run it now, whatever its trigger says, or wait for the run that is under way, for so many seconds.
+
+        Returns the job as `report` shows it. Raises BotError for one that there is not.
+        """
+        entry = self._entry(name)
+        task = self._begin(entry) if not entry.running else entry.task
+        if task is not None:
+            await asyncio.wait([task], timeout=patience)
+        return self._shown(name)
+
+    async def pause(self, name: str, *, paused: bool) -> dict[str, Any]:
+        """Let it rest until it is resumed, over restarts, or resume it; what it missed meanwhile is not made up for.
+
+        Raises BotError.
+        """
+        entry = self._entry(name)
+        if entry.row.paused:
+            entry.row.due_at = due(entry.plan.trigger, entry.row.due_at, self._hall.clock()).since
+        entry.row.paused = paused
+        await self._store(entry)
+        self._hall.bell.wake()
+        return self._shown(name)
+
+    def report(self) -> list[dict[str, Any]]:
+        """Every job, for `nanobot jobs list --json`."""
+        return [self._shown(name) for name in self._planned]
+
+    async def aclose(self) -> None:
+        """Cut off what runs, which is then due at the next start, and store what is left to store."""
+        self._closing = True
+        tasks = [entry.task for entry in self._entries.values() if entry.task is not None and entry.running]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        await self._store(*self._entries.values())
+
+    def _begin(self, entry: _Entry, since: float | None = None) -> asyncio.Task[None]:
+        before = entry.row.due_at
+        entry.row.due_at = before if since is None else since
+        entry.task = self._hall.supervisor.spawn(f"job {entry.row.name}", self._run(entry, before))
+        return entry.task
+
+    async def _run(self, entry: _Entry, due_before: float) -> None:
+        """One run with its record."""
+        row, began = entry.row, entry.row.last_run
+        row.last_run = self._hall.clock()
+        try:
+            await self._keep(entry)
+            outcome, failed = await self._outcome(entry)
+        except asyncio.CancelledError:
+            row.last_run, row.due_at = began, due_before
+            raise
+        changed = (outcome, failed) != (row.outcome, row.failed)
+        row.outcome, row.failed, row.ended_at = outcome, failed, self._hall.clock()
+        await self._keep(entry, news=changed)
+
+    async def _outcome(self, entry: _Entry) -> tuple[str, bool]:
+        """What the job said, or why it failed, and which of the two; logged where that is news."""
+        row, spec = entry.row, entry.plan.spec
+        limit = asyncio.timeout(spec.limit)
+        try:
+            async with limit:
+                said = await spec.run(self._hall.context())
+        except BotError as error:
+            return self._failure(row, str(error), None)
+        except Exception as error:  # noqa: BLE001 -- a job's fault stops neither the others nor its own next run
+            if isinstance(error, TimeoutError) and limit.expired():
+                return self._failure(row, f"was cut off after {spec.limit:.0f} s", None)
+            return self._failure(row, f"{type(error).__name__}: {error}", error)
+        if row.failed:
+            log.info("job %s works again", row.name)
+        if said and said != row.outcome:
+            log.info("job %s: %s", row.name, said)
+        return said, False
+
+    def _failure(self, row: Job, why: str, error: Exception | None) -> tuple[str, bool]:
+        if (why, True) != (row.outcome, row.failed):
+            log.warning(
+                "job %s failed and is tried again at its next time: %s", row.name, why, exc_info=error
+            )
+        return why, True
+
+    async def _keep(self, entry: _Entry, *, news: bool = False) -> None:
+        if news or not 0 <= self._hall.clock() - entry.stored_at < KEEP_EVERY:
+            await self._store(entry)
+
+    async def _store(self, *entries: _Entry) -> None:
+        if not entries:
+            return
+        for entry in entries:
+            entry.stored_at = self._hall.clock()
+        copies = [Job(**entry.row.model_dump()) for entry in entries]
+        try:
+            await self._hall.database.write(partial(rows.store, new=copies))
+        except StorageError as error:
+            # Worth a line and not the run: without its row a job is only run again.
+            log.warning("what the jobs did was not kept (%s): %s", ", ".join(c.name for c in copies), error)
+
+    def _entry(self, name: str) -> _Entry:
+        entry = self._entries.get(name)
+        if entry is None and name in self._planned:
+            raise NoSuchJob(f"the job {name} is off: [jobs.{name}] in the configuration says so")
+        if entry is None:
+            raise NoSuchJob(f"there is no job {name!r}; there are: {', '.join(self._planned) or 'none'}")
+        return entry
+
+    def _shown(self, name: str) -> dict[str, Any]:
+        """`state` is off, paused, running, failed, ok or new; `next` is None for one that is off or paused."""
+        entry = self._entries.get(name)
+        row = entry.row if entry is not None else Job(name=name, due_at=0.0)
+        kept = {field: getattr(row, field) for field in _SHOWN}
+        if entry is None:
+            return {"name": name, "help": "", "trigger": "", "state": "off", "next": None, **kept}
+        plan = entry.plan
+        ended = "new" if row.ended_at is None else "failed" if row.failed else "ok"
+        coming = None if row.paused else due(plan.trigger, row.due_at, self._hall.clock()).next
+        return {
+            "name": name,
+            "help": plan.spec.help,
+            "trigger": described(plan.trigger),
+            "state": "running" if entry.running else "paused" if row.paused else ended,
+            "next": coming,
+            **kept,
+        }
+
+
+def described(trigger: Trigger) -> str:
+    """A trigger in words, or in cron's own."""
+    match trigger:
+        case Cron(fields):
+            return f"at {fields}"
+        case Every(seconds):
+            for size, unit in ((86_400.0, "d"), (3600.0, "h"), (60.0, "min")):
+                if seconds >= size and seconds % size == 0:
+                    return f"every {seconds / size:.0f} {unit}"
+            return f"every {seconds:g} s"
