@@ -33,11 +33,13 @@ async def _ask(means: Means, name: str, key: int) -> None:
         with means.registry.lease(name, means.knowledge.catalog.providers[name], key) as live:
             calls = await live.free_calls() if isinstance(live, CountsFreeCalls) else None
     except ProviderError as error:
-        log.info("%s does not tell how many free calls were made today: %s", keyed(name, key), error)
-        return
-    if calls is None:
+        means.free_days.silent(free_account(name, key), means.now())
+        log.debug("%s does not tell how many free calls were made today: %s", keyed(name, key), error)
         return
     account, now = free_account(name, key), means.now()
+    if calls is None:
+        means.free_days.silent(account, now)
+        return
     means.free_days.told(account, calls, now)
     if means.free_days.left(account, now):
         means.health.lift(account, now)

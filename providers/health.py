@@ -14,7 +14,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from providers.errors import Denied, Misconfigured, OutOfMoney, ProviderError, RateLimited, UnknownModel
+from providers.errors import (
+    Denied,
+    Misconfigured,
+    OutOfMoney,
+    ProviderError,
+    RateLimited,
+    UnknownModel,
+    Unreachable,
+)
 from providers.types import Route
 
 STRIKES = 3
@@ -107,6 +115,10 @@ class ScopeState:
     detail: str = ""
     needs_owner: bool = False
     probe_at: float | None = None
+    hearsay: bool = False
+    """It was cleared by what a list of models proves; no answer has confirmed that yet."""
+    deaf: bool = False
+    """It failed again after it was cleared so: such proof means nothing until an answer comes."""
 
     def rest(self, scope: str, now: float) -> Rest | None:
         """Why calls don't go through now, or None. A half-open scope whose probe runs holds the others back."""
@@ -121,6 +133,11 @@ class ScopeState:
     def half_open(self) -> bool:
         """Whether the next call, once the wait is over, is a probe: nobody has seen it work since."""
         return not self.breaker.closed or self.needs_owner
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether nobody has seen it work since it failed."""
+        return self.half_open or self.breaker.streak > 0
 
     @property
     def clear(self) -> bool:
@@ -222,6 +239,40 @@ class HealthBook:
         state = self._states.get(scope)
         if state is not None and state.until > now + MINUTE:
             self._set(scope, _FRESH)
+
+    def state(self, scope: str) -> ScopeState:
+        return self._states.get(scope, _FRESH)
+
+    def doubtful(self) -> tuple[str, ...]:
+        """The scopes that nobody has seen work since they failed."""
+        return tuple(scope for scope, state in self._states.items() if state.doubtful)
+
+    def well(self, route: Route, now: float, key: int = 0) -> bool:
+        """Whether it is known that the route may be called, and nothing of it failed last."""
+        states = [self._states.get(scope) for scope in scopes(route, key).values()]
+        if self.check(route, now, key) is not None or not self.asked(route.provider):
+            return False
+        return not any(state.doubtful for state in states if state is not None)
+
+    def take(self, scope: str, now: float) -> None:
+        """Take the place of the one call that a half-open scope lets through, whatever it rests for."""
+        self._states[scope] = replace(self.state(scope), probe_at=now)
+
+    def settle(self, scope: str, error: ProviderError | None, now: float) -> None:
+        """Note what a look at this scope found that was no call of a model, and give back its place."""
+        state = self.state(scope)
+        if error is not None:
+            self._set(scope, _after(replace(state, hearsay=False), error, now))
+        elif state.doubtful:
+            self._set(scope, ScopeState(hearsay=True))
+        else:
+            self._set(scope, replace(state, probe_at=None))
+
+    def leave(self, scope: str) -> None:
+        """Give back the place that `take` took: nothing was found out."""
+        state = self._states.get(scope)
+        if state is not None and state.probe_at is not None:
+            self._states[scope] = replace(state, probe_at=None)
 
     def room(self, scope: str) -> int:
         """How many calls may go out before one of them brought word: as many failures as would open its breaker."""
@@ -344,4 +395,6 @@ def _after(state: ScopeState, error: ProviderError, now: float) -> ScopeState:
     if error.retry_after is not None:
         wait = max(error.retry_after, wait if error.needs_owner else 0.0)
     until = max(state.until, now + min(wait, LONGEST_REST)) if wait > 0 else state.until
-    return ScopeState(breaker, until, type(error).__name__, error.detail, error.needs_owner, None)
+    # That it can't be reached says nothing against what the list proved: it was there then.
+    deaf = state.deaf or (state.hearsay and type(error) is not Unreachable)
+    return ScopeState(breaker, until, type(error).__name__, error.detail, error.needs_owner, deaf=deaf)

@@ -35,6 +35,8 @@ MOST_FREE_A_DAY = 1000
 """What OpenRouter gives those who once bought credit; others get 50. `GET /key` tells which."""
 ASK_EVERY = 10
 """Free calls after which the account's own count is asked for again."""
+ASK_AGAIN = 600.0
+"""Seconds until a server that did not tell its count is asked again."""
 
 _NAME = re.compile(r"(?:ratelimit|tokenlimit)")
 _SPANS = {"minute": 60.0, "hour": 3600.0, "1h": 3600.0, "day": DAY, "month": 30 * DAY}
@@ -163,6 +165,7 @@ class _Account:
     since_told: int | None = None
     """Calls since the server told its own count; None: it never did."""
     refused: bool = False
+    not_before: float = 0.0
 
 
 class FreeDays:
@@ -189,6 +192,10 @@ class FreeDays:
         """The server said that there were too many."""
         self._today(account, now).refused = True
 
+    def silent(self, account: str, now: float) -> None:
+        """The server was asked for its own count and did not tell."""
+        self._today(account, now).not_before = now + ASK_AGAIN
+
     def left(self, account: str, now: float) -> int:
         one = self._today(account, now)
         return max(0, one.limit - one.used)
@@ -196,6 +203,8 @@ class FreeDays:
     def due(self, account: str, now: float) -> bool:
         """Whether the server should be asked for its own count."""
         one = self._today(account, now)
+        if now < one.not_before <= now + ASK_AGAIN:
+            return False
         return one.refused or one.since_told is None or one.since_told >= ASK_EVERY
 
     def _today(self, account: str, now: float) -> _Account:
