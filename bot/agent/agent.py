@@ -143,7 +143,9 @@ class Agent:
             await record.finish(rows, result)
 
     def _notice(self, record: Record, turn: Turn, outcome: Outcome, now: float) -> tuple[str, notices.Shown]:
-        if not turn.paths or isinstance(outcome, NoModelLeft) or turn.paths[-1][-1].error:
+        if isinstance(outcome, NoModelLeft):
+            return "", notices.lost([outcome.path], record.shown)
+        if not turn.paths or turn.paths[-1][-1].error:
             return "", record.shown
         if isinstance(outcome, Answered) and outcome.tiny and not record.shown.get("tiny"):
             return STARTER_NOTE, {**record.shown, "tiny": True}
