@@ -1,6 +1,6 @@
 """The only wiring: what is made from what, in which order it starts, and so in which order it stops.
 
-    lock → database → models → supervisor → channels, outbox, bus, gate → control socket → receiving
+    lock → database → models → supervisor → channels, outbox, bus, gate, jobs → control socket → receiving
 
 Leaving the stack backwards is the stop procedure. Before that, `stop` takes nothing new, lets running turns end and
 what is written go out, each for a bounded time.
@@ -42,6 +42,9 @@ from bot.ops.control import Control
 from bot.ops.status import Status
 from bot.safety.sandbox import Sandbox
 from bot.schedule.bell import Bell
+from bot.schedule.jobs import Hall, Jobs, plans
+from bot.schedule.runner import Scheduler
+from bot.schedule.spec import JobContext
 from bot.storage import inbox, outbox
 from bot.storage.database import Database
 from bot.storage.lock import locked
@@ -88,6 +91,8 @@ class App:
     gate: Gate
     approvals: Approvals
     workers: Workers
+    jobs: Jobs
+    scheduler: Scheduler
     status: Status
     _database: Database
     _supervisor: Supervisor
@@ -111,13 +116,15 @@ class App:
         await self.workers.recover()
 
     def receive(self) -> None:
-        """Let the channels take messages in, and look for models where there are none."""
+        """Let the channels take messages in, look for models where there are none, and run what is due."""
         for kind, channel in self.channels.items():
             self._receivers.append(
                 self._supervisor.keep(f"channel {kind}", partial(channel.run, self.gate.take))
             )
         self._receivers.append(self._supervisor.keep("discovery", self.discovery.watch))
         self._receivers.append(self._supervisor.keep("approvals", self.approvals.watch))
+        self.jobs.start()
+        self._receivers.append(self._supervisor.keep("scheduler", self.scheduler.watch))
 
     async def run_until_stopped(self) -> None:
         """Serve until SIGTERM or Ctrl-C, then stop gently; a second one cuts what still runs."""
@@ -185,9 +192,18 @@ async def opened(start: Start) -> AsyncIterator[App]:
             stack.push_async_callback(channel.aclose)
         supervisor = await stack.enter_async_context(Supervisor())
         app = await _assemble(start, _Parts(database, discovery, models, channels, supervisor))
+        stack.push_async_callback(app.jobs.aclose)
         terminal.on_attach = partial(app.outbox.nudge, "terminal")
         served = Control(
-            terminal, app.bus, app.outbox, app.people, models, database, app.status.report, app.welcome
+            terminal,
+            app.bus,
+            app.outbox,
+            app.people,
+            models,
+            database,
+            app.status.report,
+            app.welcome,
+            app.jobs,
         )
         await stack.enter_async_context(control.serving(served, app.status.socket, supervisor))
         await app.recover()
@@ -230,10 +246,19 @@ async def _assemble(start: Start, parts: _Parts) -> App:
             send=out.store,
         )
     )
-    desk = Desk(database, workers, PostOffice(database, out, time.time), Bell(), Sandbox())
+    bell = Bell()
+    desk = Desk(database, workers, PostOffice(database, out, time.time), bell, Sandbox())
     house = House(out, channels, parts.supervisor, approvals, desk, people.role_of)
     agent = Agent(core, house)
     approvals.go_on = partial(_go_on, bus, workers)
+
+    def given() -> JobContext:
+        return JobContext(
+            agent.core, out.store, lambda rows: out.put([r for r in rows if r.channel in channels])
+        )
+
+    jobs = Jobs(plans(config), Hall(database, parts.supervisor, given, bell, time.time))
+    await jobs.load()
     status = Status(
         models=models,
         discovery=parts.discovery,
@@ -242,6 +267,7 @@ async def _assemble(start: Start, parts: _Parts) -> App:
         database=database,
         config=start.loaded.origin,
         socket=paths.socket_path(start.data, start.env),
+        jobs=jobs.report,
         started_at=time.time(),
         warnings=start.loaded.notices,
     )
@@ -256,6 +282,8 @@ async def _assemble(start: Start, parts: _Parts) -> App:
         gate,
         approvals,
         workers,
+        jobs,
+        Scheduler([jobs], bell, time.time),
         status,
         database,
         parts.supervisor,

@@ -115,6 +115,18 @@ class Client:
         answer: dict[str, Any] = await self._call("GET", f"/v1/models?{query}")
         return answer
 
+    async def jobs(self) -> list[dict[str, Any]]:
+        """Every scheduled job, as `bot.schedule.jobs.Jobs.report` tells it."""
+        answer: list[dict[str, Any]] = await self._call("GET", "/v1/jobs")
+        return answer
+
+    async def job(self, name: str, action: str) -> dict[str, Any]:
+        """`action` is run, pause or resume; returns that job."""
+        answer: dict[str, Any] = await self._call(
+            "POST", f"/v1/jobs/{quote(name, safe='')}", {"action": action}
+        )
+        return answer
+
     async def pairings(self) -> list[dict[str, Any]]:
         answer: list[dict[str, Any]] = await self._call("GET", "/v1/pairings")
         return answer

@@ -44,8 +44,17 @@ local = typer.Typer(
 )
 cli.add_typer(pair, name="pair")
 cli.add_typer(local, name="local")
+jobs = typer.Typer(
+    help="What nanobot does by the clock.",
+    no_args_is_help=True,
+    epilog="Examples: `nanobot jobs list`, `nanobot jobs run probe`",
+)
+cli.add_typer(jobs, name="jobs")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+JobName = Annotated[
+    str, typer.Argument(help="A job's name, as `nanobot jobs list` shows it.", metavar="NAME")
+]
 Code = Annotated[str, typer.Argument(help="The code that the stranger was shown.")]
 
 
@@ -301,6 +310,41 @@ def pair_refuse(context: typer.Context, code: Code) -> None:
 
     _run(refuse())
     print(f"{code} no longer lets anybody in.")
+
+
+@jobs.command("list", epilog="Example: `nanobot jobs list --json | jq '.[].next'`")
+def jobs_list(context: typer.Context, json: Json = False) -> None:
+    """Show every job: how it is, when it ran, what it did, and when it is next."""
+    from bot.cli import jobs as scheduled  # noqa: PLC0415 -- httpx
+
+    found = _run(scheduled.gather(context.obj))
+    print(_json(found) if json else scheduled.render(found, time.time()))
+
+
+@jobs.command("run", epilog="Example: `nanobot jobs run catalogue`")
+def jobs_run(context: typer.Context, name: JobName, json: Json = False) -> None:
+    """Run a job now, whatever its time. The exit code is 0, or 1 if it failed."""
+    _job(context, name, "run", json=json)
+
+
+@jobs.command("pause", epilog="Example: `nanobot jobs pause catalogue`")
+def jobs_pause(context: typer.Context, name: JobName, json: Json = False) -> None:
+    """Let a job rest until `nanobot jobs resume`; it can still be run by hand."""
+    _job(context, name, "pause", json=json)
+
+
+@jobs.command("resume", epilog="Example: `nanobot jobs resume catalogue`")
+def jobs_resume(context: typer.Context, name: JobName, json: Json = False) -> None:
+    """End a job's rest. What it missed is not made up for."""
+    _job(context, name, "resume", json=json)
+
+
+def _job(context: typer.Context, name: str, action: str, *, json: bool) -> None:
+    from bot.cli import jobs as scheduled  # noqa: PLC0415 -- httpx
+
+    one = _run(scheduled.act(context.obj, name, action))
+    print(_json(one) if json else scheduled.said(one, action, time.time()))
+    raise typer.Exit(1 if action == "run" and one["failed"] else 0)
 
 
 @local.command("install", epilog="Example: `nanobot local install`")

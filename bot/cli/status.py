@@ -88,7 +88,26 @@ def _running(report: Mapping[str, Any], now: float) -> Iterator[Row]:
         yield from _provider(provider, now)
     for kind, channel in report.get("channels", {}).items():
         yield kind, _channel(channel, now)
+    yield from _jobs(report, now)
     yield from _work(report)
+
+
+def _jobs(report: Mapping[str, Any], now: float) -> Iterator[Row]:
+    """How many there are and which is next; those that failed, each with its reason."""
+    jobs = report.get("jobs", ())
+    coming = [(job["next"], job["name"]) for job in jobs if job.get("next")]
+    if not jobs:
+        return
+    at, name = min(coming, default=(0.0, ""))
+    off = [job["name"] for job in jobs if job.get("state") in ("off", "paused")]
+    rest = f"; resting: {', '.join(off)}" if off else ""
+    yield (
+        "jobs",
+        (f"{len(coming)} scheduled, next {name} at {_clock(at, now)}{rest}" if coming else f"none{rest}"),
+    )
+    for job in jobs:
+        if job.get("failed"):
+            yield "", f"{job['name']} failed at {_clock(job['ended_at'], now)}: {job['outcome']}"
 
 
 def _provider(provider: Mapping[str, Any], now: float) -> Iterator[Row]:

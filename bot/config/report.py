@@ -12,7 +12,7 @@ from pathlib import Path
 from bot.config.locate import Loc
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
-GROUPS = ("providers", "people", "channels")
+GROUPS = ("providers", "people", "channels", "jobs")
 """Sections that come once for each name: `[providers.groq]`."""
 _SHOWN = 32
 """Characters of a text that a message repeats. A secret in the wrong place is longer, and stays unseen."""

@@ -25,6 +25,7 @@ from bot.errors import BotError
 from bot.gateway.bus import Bus
 from bot.gateway.outbox import Outbox
 from bot.gateway.people import People
+from bot.schedule.jobs import Jobs
 from bot.storage import outbox as rows
 from bot.storage.database import Database
 from bot.supervisor import Supervisor
@@ -36,6 +37,8 @@ _PING_SECONDS = 15.0
 _IDLE_SECONDS = 0.03
 """How soon after the last piece the client learns that nothing follows."""
 _GOODBYE_SECONDS = 0.5
+_PATIENCE_SECONDS = 20.0
+"""How long a command waits for the end of a job that it runs; its connection gives up at 30."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class Control:
     database: Database
     status: Callable[[], Awaitable[dict[str, Any]]]
     welcome: Callable[[Any], Awaitable[None]]
+    jobs: Jobs
 
     def app(self) -> Starlette:
         return Starlette(
@@ -59,6 +63,8 @@ class Control:
                 Route("/v1/terminal", self._say, methods=["POST"]),
                 Route("/v1/resolve", self._resolve),
                 Route("/v1/models", self._models),
+                Route("/v1/jobs", self._jobs),
+                Route("/v1/jobs/{name}", self._job, methods=["POST"]),
                 Route("/v1/pairings", self._pairings),
                 Route("/v1/pairings/{code}", self._pair, methods=["POST"]),
             ],
@@ -77,6 +83,15 @@ class Control:
         provider, free = request.query_params.get("provider", ""), bool(request.query_params.get("free"))
         await reachable.survey(self.models, provider)
         return JSONResponse(reachable.listing(self.models, provider, free=free).as_json())
+
+    async def _jobs(self, _request: Request) -> Response:
+        return JSONResponse(self.jobs.report())
+
+    async def _job(self, request: Request) -> Response:
+        name, action = request.path_params["name"], (await request.json()).get("action")
+        if action == "run":
+            return JSONResponse(await self.jobs.run(name, _PATIENCE_SECONDS))
+        return JSONResponse(await self.jobs.pause(name, paused=action == "pause"))
 
     async def _pairings(self, _request: Request) -> Response:
         fields = ("code", "channel", "sender", "sender_name", "expires_at")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ class Status:
     database: Database
     config: Path | None
     socket: Path
+    jobs: Callable[[], list[dict[str, Any]]]
     started_at: float
     warnings: tuple[str, ...] = ()
 
@@ -51,6 +52,7 @@ class Status:
             "choice": self.discovery.choice,
             "providers": [self._provider(one) for one in self.models.status()],
             "channels": {kind: asdict(channel.status) for kind, channel in self.channels.items()},
+            "jobs": self.jobs(),
             "turns_running": running,
             "messages_waiting": await self.database.read(inbox.waiting),
             "outbox": await self.database.read(outbox.counts),
