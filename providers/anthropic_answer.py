@@ -202,7 +202,7 @@ class BlockAssembly:
 
     def _usage(self) -> Usage:
         fresh, read, written, answer = (self._counts.get(name, 0) for name in _COUNTS)
-        return Usage(fresh + read + written, answer, read, self._reasoning_tokens)
+        return Usage(fresh + read + written, answer, read, self._reasoning_tokens, None, written)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 from providers import accounts
 from providers.base import StateStore
+from providers.budget import PERIODS, Standing, begin
 from providers.errors import NoModel
 from providers.health import Rest, holder, keyed, owner
 from providers.knowledge import Knowledge
+from providers.ledger import Ledger
 from providers.means import Means
 from providers.openrouter import Fetched, OpenRouter
 from providers.presets import preset_for
@@ -47,7 +49,7 @@ class ModelClient:
     """Asks the candidates behind a name until one answers. Lives in one event loop; holds all connections.
 
     `store` keeps rests and breakers over a restart (see `restore` and `flush_state`). `clock` is wall-clock
-    time in seconds since the epoch. `limits` say what may be spent.
+    time in seconds since the epoch. `limits` say what may be spent, `ledger` keeps what was.
     """
 
     def __init__(  # noqa: PLR0913 -- what it works with; each has its default
@@ -59,11 +61,14 @@ class ModelClient:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         *,
         limits: Limits | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         registry = registry or Registry()
         self._store = store
         self._means = Means(registry, Knowledge(catalog, registry, clock), clock, sleep, random.random)
-        self._means.limits = limits or Limits()
+        self._means.ledger = ledger or self._means.ledger
+        self._limit(limits or Limits())
+        self._prober = Prober(self._means)
 
     @property
     def catalog(self) -> Catalog:
@@ -185,6 +190,10 @@ class ModelClient:
             for name, settings in catalog.providers.items()
         )
 
+    def standings(self) -> tuple[Standing, ...]:
+        """How far each cap of `[limits]` is used now."""
+        return self._means.budget.standings(self._means.now())
+
     async def adopt(self, catalog: Catalog, limits: Limits | None = None) -> None:
         """Use another catalog, and other limits where given, from now on. Unchanged providers keep their
         connections, rests and what was learned of them; changed ones start afresh, the old ones' calls end
@@ -192,7 +201,7 @@ class ModelClient:
         """
         old = self.catalog
         if limits is not None:
-            self._means.limits = limits
+            self._limit(limits)
         for name, settings in catalog.providers.items():
             if name in old.providers and old.providers[name] != settings:
                 self._means.health.forget(_gone(name, old.providers[name], settings))
@@ -200,9 +209,13 @@ class ModelClient:
         await self._means.registry.keep(catalog)
 
     async def restore(self) -> None:
-        """Take up the rests and breakers that `store` kept, but for providers whose key or address has
-        changed since.
+        """Take up what was spent this month, and the rests and breakers that `store` kept, but for providers whose
+        key or address has changed since.
         """
+        now = self._means.now()
+        for period in PERIODS:
+            spent = await self._means.ledger.spent(begin(period, now))
+            self._means.budget.load(period, spent, now)
         if self._store is None:
             return
         states = await self._store.load()
@@ -237,6 +250,10 @@ class ModelClient:
             await self.flush_state()
         finally:
             await self._means.registry.aclose()
+
+    def _limit(self, limits: Limits) -> None:
+        self._means.limits = limits
+        self._means.budget.limit(limits)
 
     def _marks(self) -> dict[str, str]:
         return {

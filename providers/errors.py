@@ -20,6 +20,8 @@
     ├── Refused ............ request    the provider's policy, not ours
     ├── CostsMoney ......... request    it would be the first to cost something, which nobody allowed
     ├── OverLimit .......... request    it would go over a cap of `[limits]`
+    │   ├── OverAllowance               over what whoever asks allows for this one call
+    │   └── Unpriced                    what it would cost is not known, so that no cap could be kept
     └── BadAnswer .......... model      it answered, but not usably
         ├── Malformed, Empty, CutStream, Stalled
     NoModel                             every candidate was tried or rests; carries the path
@@ -188,6 +190,15 @@ class CostsMoney(ProviderError):
 class OverLimit(ProviderError):
     scope: Scope = "request"
     summary = "would go over your limit"
+
+
+class OverAllowance(OverLimit):
+    summary = "would cost more than one message may"
+
+
+class Unpriced(OverLimit):
+    needs_owner = True
+    summary = "costs nobody knows what, so that your limit can't be kept"
 
 
 class BadAnswer(ProviderError):

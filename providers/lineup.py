@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum, auto
 
 from providers.admission import Admission
+from providers.bill import Bill
 from providers.deadline import Deadline
 from providers.errors import (
     CostsMoney,
@@ -88,6 +89,7 @@ class Lineup:
         self._request = request
         self._deadline = deadline
         self._path = path
+        self.bill = Bill(means, request)
         self._admission = Admission(means, deadline)
         router = means.knowledge.router
         chain = router.candidates(name)
@@ -123,6 +125,7 @@ class Lineup:
         return any(
             not s.shortage
             and s.candidate.route not in self._unpaid
+            and not self.bill.refuses(s)
             and health.check(s.candidate.route, now, s.key) is None
             for s in self._queue
         )
@@ -131,12 +134,22 @@ class Lineup:
         """Whether the step may be called now, its place among the calls under way taken; else notes why not, and
         who may be worth a try instead or later.
         """
-        rest = self._unfit(step)
+        rest = self._unfit(step) or self.bill.hold(step)
         if rest is None:
-            rest = await self._admission.enter(step, force=force, others=self.others_healthy)
+            rest = await self._enter(step, force=force)
         if rest is not None:
             self._pass_over(step, rest)
         return rest is None
+
+    async def _enter(self, step: Step, *, force: bool) -> Rest | None:
+        entered = False
+        try:
+            rest = await self._admission.enter(step, force=force, others=self.others_healthy)
+            entered = rest is None
+        finally:
+            if not entered:
+                self.bill.release()
+        return rest
 
     def heard(self) -> None:
         """The call that was admitted brought its first word."""

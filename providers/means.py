@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from providers.budget import Budget
 from providers.crowd import Crowd
 from providers.health import HealthBook
 from providers.knowledge import Knowledge
+from providers.ledger import Ledger, NoLedger
 from providers.pace import Pace
 from providers.quota import FreeDays, Quotas
 from providers.registry import Registry
@@ -33,4 +35,6 @@ class Means:
     quotas: Quotas = field(default_factory=Quotas)
     free_days: FreeDays = field(default_factory=FreeDays)
     crowd: Crowd = field(default_factory=Crowd)
+    budget: Budget = field(default_factory=Budget)
+    ledger: Ledger = field(default_factory=NoLedger)
     slots: Slots = field(default_factory=Slots)

@@ -1,7 +1,9 @@
 """What is known of well-known providers, so that a key (or nothing, for a local server) is all they need.
 
-This is data with a date: model ids and windows as of November 2026. Windows are in tokens; None where the
-vendor's price list doesn't say. A later id belongs here, or in the owner's `[providers.<name>] models`.
+This is data with a date: model ids, windows and prices as of November 2026. Windows are in tokens; None where the
+vendor's price list doesn't say. Prices are US dollars for a million tokens, at the dearest time of day where that
+matters; a cheaper one for cached tokens is the owner's to say. A later id belongs here, or in the owner's
+`[providers.<name>] models` and `model_info`.
 """
 
 from __future__ import annotations
@@ -52,13 +54,15 @@ class Preset:
         return self.catalogue or self.anonymous
 
 
-def _model(id_: str, window: int | None, tier: Tier = "capable") -> ModelInfo:
-    return ModelInfo(id_, window, tools=True, tier=tier)
+def _model(id_: str, window: int | None, tier: Tier = "capable", *, price: Price | None = None) -> ModelInfo:
+    return ModelInfo(id_, window, tools=True, tier=tier, price=price)
 
 
-def _thinker(id_: str, window: int | None, tier: Tier = "capable") -> ModelInfo:
+def _thinker(
+    id_: str, window: int | None, tier: Tier = "capable", *, price: Price | None = None
+) -> ModelInfo:
     """One that thinks before its first word."""
-    return ModelInfo(id_, window, tools=True, tier=tier, thinks=True)
+    return ModelInfo(id_, window, tools=True, tier=tier, thinks=True, price=price)
 
 
 def _free(id_: str, window: int | None, tier: Tier = "capable") -> ModelInfo:
@@ -72,9 +76,9 @@ _ALL = (
         "https://api.anthropic.com/v1",
         ("ANTHROPIC_API_KEY",),
         (
-            _thinker("claude-opus-5-5", None, "strong"),
-            _thinker("claude-sonnet-5-5", None, "strong"),
-            _model("claude-haiku-5-5", 1_000_000),
+            _thinker("claude-opus-5-5", None, "strong", price=Price(4, 20)),
+            _thinker("claude-sonnet-5-5", None, "strong", price=Price(2, 10)),
+            _model("claude-haiku-5-5", 1_000_000, price=Price(0.1, 0.5)),
         ),
         strong="claude-opus-5-5",
         cheap="claude-haiku-5-5",
@@ -84,7 +88,12 @@ _ALL = (
         "openai",
         "https://api.openai.com/v1",
         ("OPENAI_API_KEY",),
-        (_thinker("gpt-6-sol", None, "strong"), _model("gpt-6-luna", 922_000)),
+        (
+            _thinker("gpt-6-sol", None, "strong", price=Price(2, 10)),
+            _model("gpt-6-luna", 922_000, price=Price(0.1, 0.5)),
+            _thinker("gpt-6.1-terra", None, "strong", price=Price(1, 5)),
+            _model("gpt-5.6-luna", None, price=Price(0.2, 1.2)),
+        ),
         strong="gpt-6-sol",
         cheap="gpt-6-luna",
     ),
@@ -92,7 +101,11 @@ _ALL = (
         "gemini",
         "https://generativelanguage.googleapis.com/v1beta/openai",
         ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
-        (_thinker("gemini-3.8-flash", None, "strong"), _model("gemini-3.5-flash-lite", None)),
+        (
+            _thinker("gemini-3.8-flash", None, "strong", price=Price(0.75, 3.75)),
+            _model("gemini-3.5-flash-lite", None, price=Price(0.3, 2.5)),
+            _model("gemini-3.1-flash-lite", None, price=Price(0.25, 1.5)),
+        ),
         strong="gemini-3.8-flash",
         cheap="gemini-3.5-flash-lite",
     ),
@@ -100,7 +113,7 @@ _ALL = (
         "xai",
         "https://api.x.ai/v1",
         ("XAI_API_KEY",),
-        (_thinker("grok-4.7", 500_000, "strong"),),
+        (_thinker("grok-4.7", 500_000, "strong", price=Price(2, 6)),),
         strong="grok-4.7",
         cheap="grok-4.7",  # their price list names no cheaper one with tools
     ),
@@ -108,7 +121,10 @@ _ALL = (
         "deepseek",
         "https://api.deepseek.com",
         ("DEEPSEEK_API_KEY",),
-        (_thinker("deepseek-v4-pro", 1_000_000, "strong"), _thinker("deepseek-flash", 1_000_000)),
+        (
+            _thinker("deepseek-v4-pro", 1_000_000, "strong", price=Price(1.32, 3.96)),
+            _thinker("deepseek-flash", 1_000_000, price=Price(0.3, 1.2)),
+        ),
         strong="deepseek-v4-pro",
         cheap="deepseek-flash",
     ),
@@ -116,7 +132,10 @@ _ALL = (
         "zai",
         "https://api.z.ai/api/paas/v4",
         ("ZAI_API_KEY",),
-        (_thinker("glm-5.3", 1_000_000, "strong"), _thinker("glm-4.7-flash", 200_000)),
+        (
+            _thinker("glm-5.3", 1_000_000, "strong", price=Price(1.4, 4.4)),
+            _thinker("glm-4.7-flash", 200_000, price=NOTHING),
+        ),
         strong="glm-5.3",
         cheap="glm-4.7-flash",
     ),
@@ -124,7 +143,10 @@ _ALL = (
         "zhipu",
         "https://open.bigmodel.cn/api/paas/v4",
         ("ZHIPU_API_KEY", "ZHIPUAI_API_KEY"),
-        (_thinker("glm-5.3", 1_000_000, "strong"), _thinker("glm-4.7-flash", 200_000)),
+        (
+            _thinker("glm-5.3", 1_000_000, "strong", price=Price(1.4, 4.4)),
+            _thinker("glm-4.7-flash", 200_000, price=NOTHING),
+        ),
         strong="glm-5.3",
         cheap="glm-4.7-flash",
     ),
@@ -132,7 +154,10 @@ _ALL = (
         "mistral",
         "https://api.mistral.ai/v1",
         ("MISTRAL_API_KEY",),
-        (_model("mistral-small-latest", 262_000), _model("ministral-8b-latest", None)),
+        (
+            _model("mistral-small-latest", 262_000, price=Price(0.15, 0.6)),
+            _model("ministral-8b-latest", None, price=Price(0.15, 0.15)),
+        ),
         strong="mistral-small-latest",
         cheap="ministral-8b-latest",
     ),
@@ -140,7 +165,11 @@ _ALL = (
         "groq",
         "https://api.groq.com/openai/v1",
         ("GROQ_API_KEY",),
-        (_thinker("openai/gpt-oss-120b", 131_000), _thinker("openai/gpt-oss-20b", 131_000)),
+        (
+            _thinker("openai/gpt-oss-120b", 131_000, price=Price(0.15, 0.6)),
+            _thinker("openai/gpt-oss-20b", 131_000, price=Price(0.075, 0.3)),
+            _thinker("qwen/qwen3.8-27b", 131_000, price=Price(0.8, 4)),
+        ),
         strong="openai/gpt-oss-120b",
         cheap="openai/gpt-oss-20b",
     ),

@@ -20,6 +20,14 @@ _TIERS = ("weak", "capable", "strong")
 
 def costs_nothing(catalog: Catalog, route: Route) -> bool:
     """Whether a call is free: by its price where that is known, else where nobody could be billed."""
+    if route.provider not in catalog.providers:
+        return False
+    price = catalog.info(route).price
+    return price.free if price is not None else unbilled(catalog, route)
+
+
+def unbilled(catalog: Catalog, route: Route) -> bool:
+    """Whether a model without a known price is where nobody could be billed for it."""
     settings = catalog.providers.get(route.provider)
     if settings is None:
         return False

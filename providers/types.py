@@ -125,9 +125,9 @@ class ChatRequest:
 class Usage:
     """Tokens as the server counted them; zero where it said nothing.
 
-    `prompt_tokens` is the whole prompt, the `cached_tokens` among it read from the server's cache;
-    `completion_tokens` the whole answer, the `reasoning_tokens` among it thought and not shown. `usd` is the cost,
-    where the server tells it.
+    `prompt_tokens` is the whole prompt, the `cached_tokens` among it read from the server's cache and the
+    `written_tokens` put into it; `completion_tokens` the whole answer, the `reasoning_tokens` among it thought and
+    not shown. `usd` is the cost, where the server tells it.
     """
 
     prompt_tokens: int = 0
@@ -135,6 +135,7 @@ class Usage:
     cached_tokens: int = 0
     reasoning_tokens: int = 0
     usd: float | None = None
+    written_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +220,8 @@ class ChatReply:
     tiny: bool = False
     usd: float = 0.0
     """What the whole call cost, failed candidates included, as far as prices are known."""
+    paid_tokens: int = 0
+    """Tokens of all that cost money, failed candidates included: what counts towards a cap."""
 
 
 @dataclass(frozen=True, slots=True)

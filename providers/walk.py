@@ -85,10 +85,11 @@ class Walk:
         """
         started = self._deadline.now()
         self._error, self._cut_short = None, False
-        reported = False
+        reported, bill = False, self._lineup.bill
         try:
             async with aclosing(self._ask(step, started)) as events:
                 async for event in events:
+                    bill.heard(event)
                     if isinstance(event, Completion):
                         reported = True
                         yield self._reply(step, event, started)
@@ -98,14 +99,16 @@ class Walk:
             self._error = error
             reported = not self._cut_short
             self._lineup.failed(step, error, self._deadline.now() - started, counts=reported)
+            bill.failed(type(error).__name__, self._deadline.now() - started)
         finally:
+            bill.close(self._deadline.now() - started)
             self._lineup.ended(step, reported=reported)
 
     async def _ask(self, step: Step, started: float) -> AsyncGenerator[ProviderEvent, None]:
         """One provider's events within the deadline, a completion as the last. Raises `ProviderError`."""
-        route = step.candidate.route
+        route, request = step.candidate.route, await self._lineup.bill.begin()
         with self._means.registry.lease(route.provider, self._settings(step), step.key) as provider:
-            async with aclosing(provider.stream(route.model, step.request)) as stream:
+            async with aclosing(provider.stream(route.model, request)) as stream:
                 # Where others could answer too, they keep half of the time that is left.
                 until = self._deadline.share(0.5 if self._lineup.others_healthy() else 1.0)
                 while True:
@@ -127,6 +130,7 @@ class Walk:
     def _reply(self, step: Step, completion: Completion, started: float) -> ChatReply:
         candidate = step.candidate
         self._lineup.answered(step, completion.limits, self._deadline.now() - started)
+        self._lineup.bill.answered(completion.usage, self._deadline.now() - started)
         self._answered = True
         return ChatReply(
             completion.message,
@@ -136,6 +140,8 @@ class Walk:
             tuple(self._path.attempts),
             completion.dropped_calls,
             candidate.info.tiny,
+            self._lineup.bill.usd,
+            self._lineup.bill.tokens,
         )
 
     def _settings(self, step: Step) -> ProviderSettings:

@@ -74,7 +74,7 @@ def test_anthropics_counts_add_up_and_tell_the_thoughts() -> None:
     assembly.add({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": usage})
     assembly.add({"type": "message_stop"})
 
-    assert assembly.finish()[1].usage == Usage(125, 30, 100, 12)
+    assert assembly.finish()[1].usage == Usage(125, 30, 100, 12, written_tokens=20)
 
 
 def test_images_and_what_goes_back_of_thoughts_count_in_the_estimate() -> None:
