@@ -35,9 +35,8 @@ from providers.failure_table import (
     PARAMETERS,
     UNTIL_NEXT_MONTH,
 )
+from providers.wire import NO_THOUGHTS
 
-NO_THOUGHTS = "thoughts"
-"""The quirk of `providers.wire` of this name."""
 DETAIL = 200
 """The longest detail in characters."""
 
