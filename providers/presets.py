@@ -244,6 +244,8 @@ def preset_for(name: str, settings: ProviderSettings) -> Preset | None:
 
     Gateways keep theirs at another address too (a relay in front of them): nothing else is called so.
     """
+    if settings.kind == "llamacpp":
+        return None  # a file of its owner's, whatever they call it
     base = settings.api_base
     preset = PRESETS.get(name)
     if base is None:

@@ -22,6 +22,8 @@ from providers.types import ModelInfo, Route
 
 T = TypeVar("T")
 
+OWN_PROCESS = ("starter", "llamacpp")
+"""Kinds whose server we run ourselves."""
 _NO_SETTINGS = ModelSettings()
 
 
@@ -201,7 +203,7 @@ class Catalog:
         preset = preset_for(provider, settings)
         if preset is not None and preset.is_gateway:
             return False
-        return is_local(settings.api_base) if settings.api_base else settings.kind == "starter"
+        return is_local(settings.api_base) if settings.api_base else settings.kind in OWN_PROCESS
 
     def default_model(self, provider: str) -> str:
         """The owner's, the preset's strong one, the first configured or listed; "" where the server has to be
@@ -358,6 +360,8 @@ def _settings_problems(name: str, settings: ProviderSettings) -> Iterator[str]:
         yield f"providers.{name}.kind = {kind!r}: kinds are {', '.join(kinds())}"
         return
     preset = preset_for(name, settings)
+    if (kind == "llamacpp") != (settings.gguf is not None):
+        yield f'providers.{name}: gguf, a model\'s file, and kind = "llamacpp" belong together; one is missing'
     if settings.api_base is None and kind == "openai_compat":
         known = ", ".join(p for p, preset_ in PRESETS.items() if preset_.api_base)
         yield f"providers.{name}: needs api_base, since it is none of the known names ({known})"

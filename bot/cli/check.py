@@ -11,6 +11,7 @@ from bot.errors import ConfigError
 from bot.paths import Env
 from bot.plugins import PluginError
 from bot.toolbox import ToolSpec
+from providers import gguf, llama
 from providers.base import ProviderSpec
 from providers.presets import complete
 from providers.settings import ProviderSettings
@@ -34,6 +35,16 @@ def _broken(config: Config, env: Env) -> Iterator[str]:
     kinds = {complete(name, settings, env).kind or "" for name, settings in config.providers.items()}
     for kind in sorted(kinds):
         yield from _problem(ADAPTERS, kind, ProviderSpec)
+    for name, settings in config.providers.items():
+        yield from _file_problems(name, settings)
+
+
+def _file_problems(name: str, settings: ProviderSettings) -> Iterator[str]:
+    """What keeps a model's file from being served."""
+    if settings.gguf is not None:
+        problem = gguf.problem(Path(settings.gguf)) or llama.missing()
+        if problem:
+            yield f"providers.{name}: {problem}"
 
 
 def _problem(package: str, name: str, expected: type[object]) -> Iterator[str]:
@@ -70,6 +81,8 @@ def _providers(config: Config, env: Env) -> Iterator[str]:
 
 
 def _key(name: str, settings: ProviderSettings, env: Env) -> str:
+    if settings.gguf is not None:
+        return settings.gguf
     if settings.api_key is not None:
         return "with a key"
     found = complete(name, settings, env).api_key is not None

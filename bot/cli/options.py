@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +40,9 @@ class Options:
         return paths.named_config(self.config, self.env) or next(readable, usual[0])
 
     def load(self) -> Loaded:
-        """The configuration. Raises ConfigError."""
+        """The configuration, its models' files found. Raises ConfigError."""
         from bot.config import load_config  # noqa: PLC0415 -- pydantic; a running daemon's clients go without
+        from bot.config.places import placed  # noqa: PLC0415 -- as above
 
-        return load_config(self.config, self.env)
+        loaded = load_config(self.config, self.env)
+        return replace(loaded, config=placed(loaded.config, self.data_folder, self.env))

@@ -50,6 +50,15 @@ def _provider(name: str, table: Mapping[str, Any], settings: ProviderSettings) -
     kind, kinds = table.get("kind"), plugins.names(ADAPTERS)
     if isinstance(kind, str) and kind not in kinds:
         yield Finding((*at, "kind"), f"there is no kind {found(kind)}; {hint(kind, kinds, 'there are')}")
+    elif kind == "llamacpp" or settings.gguf is not None:
+        if kind != "llamacpp":
+            yield Finding((*at, "gguf"), 'is for kind = "llamacpp" only, which is missing here')
+        elif not settings.gguf:
+            text = "is missing; expected a model's file, which `nanobot local get` fetches"
+            yield Finding((*at, "gguf"), text)
+        elif "api_base" in table:
+            text = f"belongs to no model that {found(settings.gguf)} holds: nanobot serves that itself"
+            yield Finding((*at, "api_base"), text)
     elif "api_base" not in table and preset_for(name, settings) is None:
         near = nearest(name, PRESETS)
         fix = f"did you mean [providers.{near}]?" if near else f"only these need none: {', '.join(PRESETS)}"

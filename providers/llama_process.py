@@ -1,4 +1,4 @@
-"""The process that serves the built-in model: started when first wanted, and again when it has died.
+"""A process that serves a model with llama.cpp: started when first wanted, and again when it has died.
 
 It ends when its standard input does: with us, however we end. Nothing watches it in between; whoever wants an answer
 asks for the process first, and that looks whether it is still there.
@@ -19,7 +19,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
-from providers import starter
 from providers.errors import Unreachable
 
 log = logging.getLogger(__name__)
@@ -43,7 +42,7 @@ _SIGNALS = {
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds for coming up (half a second where the file is in memory; an SD card reads its 98 MB in ten) and for
+    """Seconds for coming up (half a second where a small file is in memory; an SD card reads 98 MB in ten) and for
     leaving by itself.
     """
 
@@ -73,16 +72,20 @@ class _Child:
         return self.process.returncode is not None or self.output.at_eof()
 
 
-class StarterProcess:
-    """At most one process at a time. `command` is asked at each start, `clock` is monotonic."""
+class LlamaProcess:
+    """At most one process at a time. `command` is asked at each start, `clock` is monotonic. `title` is what a person
+    calls the model.
+    """
 
     def __init__(
         self,
-        command: Callable[[], Sequence[str]] = starter.command,
+        command: Callable[[], Sequence[str]],
+        title: str = "the model",
         clock: Callable[[], float] = time.monotonic,
         limits: Limits = Limits(),
     ) -> None:
         self._command = command
+        self._title = title
         self._clock = clock
         self._limits = limits
         self._starting = asyncio.Lock()
@@ -144,7 +147,7 @@ class StarterProcess:
                     start_new_session=True,
                 )
             except OSError as error:
-                raise self._failed(f"the built-in model can't be started: {error.strerror}") from error
+                raise self._failed(f"{self._title} can't be started: {error.strerror}") from error
             unless_started.pop_all()
         output = process.stdout
         assert output is not None  # noqa: S101 -- a pipe was asked for
@@ -159,13 +162,11 @@ class StarterProcess:
                 child.endpoint = parse_ready(await child.output.readline())
         except TimeoutError:
             await self._end(child)
-            raise self._failed(
-                f"the built-in model did not start within {self._limits.start:.0f} s"
-            ) from None
+            raise self._failed(f"{self._title} did not start within {self._limits.start:.0f} s") from None
         except ValueError:
             raise await self._note_death(child) from None
         child.ready_at = self._clock()
-        log.info("the built-in model runs as process %d", child.process.pid)
+        log.info("%s runs as process %d", self._title, child.process.pid)
         return child.endpoint
 
     async def _note_death(self, child: _Child) -> Unreachable:
@@ -174,10 +175,10 @@ class StarterProcess:
         if self._closed:
             return Unreachable(_STOPPING)
         if child.endpoint is None:
-            return self._failed(f"the built-in model did not start: {reason}")
+            return self._failed(f"{self._title} did not start: {reason}")
         if self._clock() - child.ready_at >= STEADY:
             self._failures = 0
-        return self._failed(f"the built-in model stopped: {reason}")
+        return self._failed(f"{self._title} stopped: {reason}")
 
     def _failed(self, why: str) -> Unreachable:
         self._failures += 1

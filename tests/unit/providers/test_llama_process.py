@@ -1,4 +1,4 @@
-"""The built-in model's process, with small scripts in place of llama.cpp's server."""
+"""A model's process, with small scripts in place of llama.cpp's server."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.errors import Misconfigured, Unreachable
-from providers.starter_process import (
+from providers.llama_process import (
     PAUSES,
     STEADY,
     Endpoint,
     Limits,
-    StarterProcess,
+    LlamaProcess,
     environment,
     parse_ready,
     pause_after,
@@ -56,7 +56,7 @@ class Clock:
 
 
 class Scripts:
-    """What `StarterProcess` is given to start; `source` may be changed between starts."""
+    """What `LlamaProcess` is given to start; `source` may be changed between starts."""
 
     def __init__(self, folder: Path) -> None:
         self.notes = folder / "starts"
@@ -83,8 +83,8 @@ def clock() -> Clock:
 @asynccontextmanager
 async def starter(
     command: Callable[[], list[str]], clock: Clock | None = None, limits: Limits | None = None
-) -> AsyncIterator[StarterProcess]:
-    process = StarterProcess(command, clock or Clock(), limits or Limits())
+) -> AsyncIterator[LlamaProcess]:
+    process = LlamaProcess(command, "it", clock or Clock(), limits or Limits())
     try:
         yield process
     finally:
@@ -112,7 +112,7 @@ def gone(pid: int) -> bool:
     return False
 
 
-async def killed(process: StarterProcess) -> None:
+async def killed(process: LlamaProcess) -> None:
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     await until(lambda: process.pid is None)
@@ -256,7 +256,7 @@ async def test_closing_while_it_loads_ends_the_wait(scripts: Scripts) -> None:
 
 @pytest.mark.parametrize("steps", range(6))
 async def test_closing_at_any_moment_of_a_start_leaves_no_process(scripts: Scripts, steps: int) -> None:
-    process = StarterProcess(scripts)
+    process = LlamaProcess(scripts)
     waiting = asyncio.create_task(process.start())
     await turns(steps)
 
@@ -305,10 +305,10 @@ async def test_what_is_not_installed_can_come_later(scripts: Scripts) -> None:
 # The parent must be a process of its own here, since it is killed.
 _PARENT = """
 import asyncio, sys
-from providers.starter_process import StarterProcess
+from providers.llama_process import LlamaProcess
 
 async def main():
-    await StarterProcess(lambda: sys.argv[1:]).start()
+    await LlamaProcess(lambda: sys.argv[1:]).start()
     print("started", flush=True)
     await asyncio.sleep(60)
 
