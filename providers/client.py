@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -20,6 +20,7 @@ from providers.ledger import Ledger
 from providers.means import Means
 from providers.openrouter import Fetched, OpenRouter
 from providers.presets import preset_for
+from providers.probe import Prober
 from providers.refs import Resolution
 from providers.registry import Catalog, Registry, usable
 from providers.retirement import is_retirement
@@ -224,6 +225,25 @@ class ModelClient:
         states = {scope: state for scope, state in states.items() if not is_retirement(scope)}
         self._means.health.restore(states, self._marks(), self._means.now())
 
+    async def probe(self, told: Iterable[str] = ()) -> None:
+        """Look whether what failed is back, where it is time to, without spending anything (see `providers.probe`).
+        `told` are routes of whose failure somebody was told.
+        """
+        await self._prober.look(_route(name) for name in told)
+        await self.refresh_accounts()
+
+    def well(self, route: str) -> bool:
+        """Whether a `provider/model` (or a provider, whichever model it serves) may be called, and nothing of it
+        failed when it was last heard of.
+        """
+        wanted = _route(route)
+        settings = self.catalog.providers.get(wanted.provider)
+        if settings is None:
+            return False
+        wanted = Route(wanted.provider, wanted.model or self.catalog.default_model(wanted.provider))
+        health, now = self._means.health, self._means.now()
+        return any(health.well(wanted, now, key) for key in range(max(1, len(settings.keys))))
+
     async def refresh_accounts(self) -> None:
         """Ask the providers that count an account's free calls (OpenRouter) for their own count, where it may have
         moved away from ours. Spends nothing. A server that doesn't tell is asked again the next time.
@@ -261,6 +281,11 @@ class ModelClient:
             for name, settings in self.catalog.providers.items()
             for holding, mark in _marks_of(name, settings).items()
         }
+
+
+def _route(text: str) -> Route:
+    provider, _, model = text.partition("/")
+    return Route(provider, model)
 
 
 def _marks_of(name: str, settings: ProviderSettings) -> dict[str, str]:
