@@ -10,6 +10,7 @@ from bot.config import Config, Loaded, PersonSettings
 from bot.errors import ConfigError
 from bot.paths import Env
 from bot.plugins import PluginError
+from bot.schedule.spec import JobSpec
 from bot.toolbox import ToolSpec
 from providers import gguf, llama
 from providers.base import ProviderSpec
@@ -17,6 +18,7 @@ from providers.presets import complete
 from providers.settings import ProviderSettings
 
 TOOLS = "bot.tools"
+JOBS = "bot.jobs"
 ADAPTERS = "providers.adapters"
 
 
@@ -32,6 +34,9 @@ def _broken(config: Config, env: Env) -> Iterator[str]:
     for name in plugins.names(TOOLS):
         if name not in config.tools.off:
             yield from _problem(TOOLS, name, ToolSpec)
+    for name in plugins.names(JOBS):
+        if name not in config.jobs or not config.jobs[name].off:
+            yield from _problem(JOBS, name, JobSpec)
     kinds = {complete(name, settings, env).kind or "" for name, settings in config.providers.items()}
     for kind in sorted(kinds):
         yield from _problem(ADAPTERS, kind, ProviderSpec)

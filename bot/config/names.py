@@ -1,4 +1,4 @@
-"""Whether the names in `[providers]`, `[models]`, `[roles]`, `[fallback]` and `[tools]` mean something.
+"""Whether the names in `[providers]`, `[models]`, `[roles]`, `[fallback]`, `[tools]` and `[jobs]` mean something.
 
 Resolution itself is `providers.refs`. What only a running server can tell (which models it has) is no error.
 """
@@ -13,6 +13,7 @@ from bot.config.locate import Loc
 from bot.config.report import Finding, found, hint, nearest
 from bot.config.schema import RoleName
 from bot.config.validate import validate
+from bot.cron import Cron
 from bot.paths import Env
 from providers.errors import UnknownName
 from providers.presets import PRESETS, complete, preset_for, privacy_line
@@ -21,6 +22,7 @@ from providers.settings import ProviderSettings
 
 ADAPTERS = "providers.adapters"
 TOOLS = "bot.tools"
+JOBS = "bot.jobs"
 ROLES: tuple[str, ...] = get_args(RoleName)
 
 
@@ -41,6 +43,26 @@ def check(data: Mapping[str, Any], env: Env) -> Iterator[Finding]:
                 ("tools", "off", index),
                 f"there is no tool {found(tool)}; {hint(tool, installed, 'there are')}",
             )
+    for name, table in _table(data, "jobs").items():
+        yield from _job(name, table)
+
+
+def _job(name: str, table: Any) -> Iterator[Finding]:
+    at: Loc = ("jobs", name)
+    installed = plugins.names(JOBS)
+    if name not in installed:
+        near = nearest(name, installed)
+        fix = f"did you mean [jobs.{near}]?" if near else f"there are: {', '.join(installed)}"
+        yield Finding(at, f"there is no such job; {fix}")
+    cron = table.get("cron") if isinstance(table, dict) else None
+    if not isinstance(cron, str):
+        return
+    if "every" in table:
+        yield Finding((*at, "cron"), "stands beside every; expected one of the two")
+    try:
+        Cron.parse(cron)
+    except ValueError as error:
+        yield Finding((*at, "cron"), f"{found(cron)} {error}")
 
 
 def _provider(name: str, table: Mapping[str, Any], settings: ProviderSettings) -> Iterator[Finding]:
