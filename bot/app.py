@@ -40,6 +40,7 @@ from bot.gateway.post import PostOffice
 from bot.ops import control
 from bot.ops.control import Control
 from bot.ops.status import Status
+from bot.safety.rules import Role
 from bot.safety.sandbox import Sandbox
 from bot.schedule.bell import Bell
 from bot.schedule.jobs import Hall, Jobs, plans
@@ -49,7 +50,7 @@ from bot.storage import inbox, outbox
 from bot.storage.database import Database
 from bot.storage.lock import locked
 from bot.storage.states import ProviderStates
-from bot.storage.tables import Inbox, Pairing, Role, Turn
+from bot.storage.tables import Inbox, Pairing, Turn
 from bot.supervisor import Supervisor
 from channels.base import Channel, ChannelSpec
 from channels.terminal import TerminalChannel
@@ -227,6 +228,7 @@ async def _assemble(start: Start, parts: _Parts) -> App:
     people = People(database, _identities(config), _owner(config), time.time)
     await people.load()
     core = CoreBuilder(config, models, database).build(parts.discovery)
+    await core.memory.load()
     out = Outbox(database, channels, parts.supervisor, time.time)
     approvals = Approvals(database, people.owner, time.time, config.agent.approval_expires)
 
@@ -247,7 +249,7 @@ async def _assemble(start: Start, parts: _Parts) -> App:
         )
     )
     bell = Bell()
-    desk = Desk(database, workers, PostOffice(database, out, time.time), bell, Sandbox())
+    desk = Desk(database, core.memory, workers, PostOffice(database, out, time.time), bell, Sandbox())
     house = House(out, channels, parts.supervisor, approvals, desk, people.role_of)
     agent = Agent(core, house)
     approvals.go_on = partial(_go_on, bus, workers)

@@ -12,6 +12,7 @@ from bot import plugins
 from bot.config import AgentSettings, Config
 from bot.context.prompt import PromptBuilder
 from bot.discovery import Discovery
+from bot.memory.memory import Memory
 from bot.paths import workspace_folder
 from bot.storage.database import Database
 from bot.toolbox import Toolbox, ToolSpec
@@ -29,6 +30,7 @@ class Core:
     prompts: PromptBuilder
     discovery: Discovery
     workspace: Path
+    memory: Memory
     clock: Callable[[], float]
 
     @property
@@ -58,5 +60,6 @@ class CoreBuilder:
             prompts=PromptBuilder(workspace, clock),
             discovery=discovery,
             workspace=workspace,
+            memory=Memory(self._database, workspace, clock),
             clock=clock,
         )

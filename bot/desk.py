@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.config import Config
+from bot.memory.memory import Memory
 from bot.safety.rules import Act, Situation, Trust
 from bot.safety.sandbox import Sandbox
 from bot.safety.words import stands_in
@@ -82,6 +83,7 @@ class Alarm(Protocol):
 @dataclass(frozen=True, slots=True)
 class Desk:
     database: Database
+    memory: Memory
     workers: Workers
     post: Post
     alarm: Alarm

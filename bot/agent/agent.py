@@ -19,10 +19,9 @@ from bot.gateway.approvals import Approvals
 from bot.gateway.bus import Lane, stands_alone
 from bot.gateway.outbox import Outbox
 from bot.onboarding import STARTER_NOTE
-from bot.safety.rules import Situation
+from bot.safety.rules import Role, Situation
 from bot.storage.sessions import address_of
 from bot.storage.tables import Outbox as OutboxRow
-from bot.storage.tables import Role
 from bot.supervisor import Supervisor
 from channels.base import Channel
 from providers.types import Message
@@ -97,7 +96,10 @@ class Agent:
         seat = Seat(
             record.session.model or roles.MAIN,
             roles.MAIN,
-            lambda: core.prompts.system(record.session.channel),
+            lambda: core.prompts.system(
+                record.session.channel,
+                core.memory.prompt(record.turn.person) if record.session.private else "",
+            ),
             preview,
             core.settings.max_steps,
         )

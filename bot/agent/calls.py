@@ -116,7 +116,10 @@ class Calls:
                 raise Suspended(approval, question(call, approval))
             if approval.state is not ApprovalState.APPROVED:
                 return ToolResult(_DENIED if approval.state is ApprovalState.DENIED else _NOBODY, ok=False)
-        return await self._bench.toolbox.execute(prepared, replace(context, act=prepared.act))
+        result = await self._bench.toolbox.execute(prepared, replace(context, act=prepared.act))
+        if not result.ok and result.trust is Trust.OWN:
+            await self._bench.core.memory.learn(call.name, result.text)
+        return result
 
     def _asked(self, call: ToolCall, prepared: Prepared, decision: Decision) -> Suspended:
         now = self._bench.core.clock()

@@ -26,9 +26,9 @@ from bot.core import Core
 from bot.desk import Desk, Output, Task, ToolContext, ToolError
 from bot.gateway.approvals import Approvals
 from bot.gateway.bus import Bus
-from bot.safety.rules import Situation, Trust
+from bot.safety.rules import Role, Situation, Trust
 from bot.storage import turns, workers
-from bot.storage.tables import Outbox, Role
+from bot.storage.tables import Outbox
 from bot.storage.tables import Turn as Row
 from bot.supervisor import Supervisor
 from bot.toolbox import Kit, Toolbox

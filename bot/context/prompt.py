@@ -31,11 +31,12 @@ class PromptBuilder:
         self._workspace = workspace
         self._clock = clock
 
-    def system(self, channel: str) -> Message:
-        """The system message of a conversation on a channel."""
+    def system(self, channel: str, known: str = "") -> Message:
+        """The system message of a conversation on a channel; `known` is what memory holds."""
         today = datetime.fromtimestamp(self._clock(), UTC).astimezone()
         place = f"You are talking over {channel}. Today is {today:%A %d %B %Y}."
-        return Message("system", f"{self._persona()}\n\n{_RULES}\n\n{place}")
+        parts = (self._persona(), _RULES, known, place)
+        return Message("system", "\n\n".join(part for part in parts if part))
 
     def brief(self, history: Sequence[Sequence[Message]], said: Sequence[Message]) -> tuple[Message, ...]:
         """The conversation for a tiny model: a short prompt, the last words of both, and the question."""

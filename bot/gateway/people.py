@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from bot.errors import BotError
+from bot.safety.rules import Role
 from bot.storage import people as rows
 from bot.storage.database import Database
-from bot.storage.tables import Outbox, Pairing, Role
+from bot.storage.tables import Outbox, Pairing
 from channels.types import Address, Inbound
 
 OWNER = "owner"

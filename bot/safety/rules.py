@@ -10,8 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.storage.tables import Role
 from providers.types import Tier
+
+
+class Role(StrEnum):
+    """What a person is here."""
+
+    OWNER = "owner"
+    USER = "user"
 
 
 class Trust(StrEnum):

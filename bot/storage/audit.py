@@ -80,7 +80,7 @@ def with_workers(s: Db, turn: int) -> list[int]:
     """A turn and everything that it handed on."""
     found, new = [turn], [turn]
     while new:
-        new = list(s.exec(select(col(Turn.id)).where(col(Turn.parent).in_(new))))
+        new = [turn.id or 0 for turn in s.exec(select(Turn).where(col(Turn.parent).in_(new)))]
         found += new
     return found
 

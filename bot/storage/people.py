@@ -8,7 +8,8 @@ from sqlalchemy import delete
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
-from bot.storage.tables import Identity, Outbox, Pairing, Person, Role
+from bot.safety.rules import Role
+from bot.storage.tables import Identity, Outbox, Pairing, Person
 
 
 def identities(s: Db) -> list[tuple[Identity, Person]]:

@@ -11,6 +11,8 @@ catalogue                     the models that a provider listed when it was last
 job                           when each scheduled job ran and what came of it
 approval                      calls that wait for the owner's word
 audit, audit_payload          the chain of what tools did, and what lies beside it
+observation, fact_version     what conversations held of a person, and the facts that came of it
+learning                      how tools failed
 origin                        which files of the workspace hold words from outside
 """
 
@@ -22,10 +24,7 @@ from typing import Any
 from sqlalchemy import JSON, Column, Enum, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-
-class Role(StrEnum):
-    OWNER = "owner"
-    USER = "user"
+from bot.safety.rules import Role
 
 
 class InboxState(StrEnum):
@@ -101,6 +100,8 @@ class Session(SQLModel, table=True):
     private: bool = True
     model: str = ""
     history_after: int = 0
+    observed: int = 0
+    """Messages with an id up to this were looked at for what is worth remembering."""
     created_at: float
     updated_at: float
 
@@ -333,3 +334,40 @@ class AuditPayload(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     arguments: str
     result: str
+
+
+class FactVersion(SQLModel, table=True):
+    """A file of facts as it was after a change; `owner` is a person or "household"."""
+
+    __tablename__ = "fact_version"
+
+    id: int | None = Field(default=None, primary_key=True)
+    owner: str = Field(index=True)
+    text: str
+    why: str
+    at: float
+
+
+class Observation(SQLModel, table=True):
+    """What a finished conversation held of its person: what facts are distilled from."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    person: str = Field(index=True)
+    session: str
+    text: str
+    at: float
+    reflected_at: float | None = None
+    tries: int = 0
+    """Unusable replies to it."""
+
+
+class Learning(SQLModel, table=True):
+    """How a tool failed, and how often."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    tool: str
+    text: str
+    count: int = 0
+    at: float
+
+    __table_args__ = (UniqueConstraint("tool", "text"),)

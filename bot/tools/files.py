@@ -18,6 +18,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from bot.memory.keeper import folder_name
 from bot.safety.rules import Trust
 from bot.storage import origins
 from bot.toolbox import Act, Kit, Output, ToolContext, ToolError, ToolFunction, ToolSpec
@@ -118,10 +119,14 @@ async def list_folder(context: ToolContext, arguments: ListArguments) -> str:
 
 
 async def search(context: ToolContext, arguments: SearchArguments) -> Output:
+    def readable(name: str) -> bool:
+        return not _anothers(context, _parts(name))
+
     def run() -> str:
         hits: list[str] = []
         with _opened(context, arguments.path, os.O_RDONLY | os.O_DIRECTORY) as top:
-            for count, (name, fd) in enumerate(_walk(top, PurePosixPath(arguments.path))):
+            inside = (one for one in _walk(top, PurePosixPath(arguments.path)) if readable(one[0]))
+            for count, (name, fd) in enumerate(inside):
                 if count >= _MAX_FILES:
                     return "\n".join([*hits, f"[stopped after {_MAX_FILES} files; search in a folder]"])
                 hits += _hits(fd, name, arguments.text.casefold(), _MAX_HITS - len(hits))
@@ -183,6 +188,14 @@ def _parts(path: str) -> list[str]:
     return [part for part in pure.parts if part != "."]
 
 
+def _anothers(context: ToolContext, parts: list[str]) -> bool:
+    """Whether a path leads into what is remembered about somebody else."""
+    below = [part.casefold() for part in parts]
+    if below[:1] != ["memory"] or below[1:] in ([], ["household.md"]):
+        return False
+    return below[1] != folder_name(context.person).casefold() or not context.situation.private
+
+
 def _refuse_read_only(path: str) -> None:
     parts = [part.casefold() for part in _parts(path)]
     if parts and parts[0] in _READ_ONLY:
@@ -210,6 +223,8 @@ def _folder(context: ToolContext, parts: list[str], *, make: bool = False) -> It
 def _opened(context: ToolContext, path: str, flags: int) -> Iterator[int]:
     """A descriptor of what is at `path`: a folder or a regular file with one name, never a link, pipe or device."""
     parts = _parts(path)
+    if _anothers(context, parts):
+        raise ToolError(f"{path} is another person's; it can't be read here.")
     with _plainly(path), _folder(context, parts[:-1]) as folder:
         # O_NONBLOCK: opening a pipe that nobody writes to must not hang.
         fd = os.open(parts[-1] if parts else ".", flags | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)

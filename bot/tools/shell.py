@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field
 
+from bot.memory.keeper import folder_name
 from bot.safety.rules import Trust
 from bot.safety.sandbox import Job, Limits, Ran
 from bot.storage import origins
@@ -61,7 +62,8 @@ def others_memory(workspace: Path, person: str) -> tuple[str, ...]:
     memory = workspace / "memory"
     if not memory.is_dir():
         return ()
-    return tuple(f"memory/{one.name}" for one in memory.iterdir() if one.is_dir() and one.name != person)
+    own = folder_name(person)
+    return tuple(f"memory/{one.name}" for one in memory.iterdir() if one.is_dir() and one.name != own)
 
 
 def _changed(workspace: Path, since: int) -> list[str]:

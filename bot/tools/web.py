@@ -54,7 +54,7 @@ async def web_fetch(context: ToolContext, arguments: FetchArguments) -> Output:
     except Refused as error:
         raise ToolError(f"Not fetched: {error}.") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise ToolError(f"{arguments.url} can't be fetched: {error or type(error).__name__}.") from None
+        raise ToolError(f"{arguments.url} can't be fetched: {_words(error)}.") from None
     except TimeoutError:
         raise ToolError(f"{arguments.url} took longer than {_SECONDS:.0f} s.") from None
     if page.status >= 400:
@@ -67,6 +67,11 @@ async def web_search(context: ToolContext, arguments: SearchArguments) -> Output
     hits = await search(settings, arguments.query)
     lines = [f"{n}. {hit.title}\n   {hit.url}\n   {hit.snippet}".rstrip() for n, hit in enumerate(hits, 1)]
     return Output("\n".join(lines) or "Nothing was found.", Trust.UNTRUSTED)
+
+
+def _words(error: Exception) -> str:
+    """What an error says; some of httpx's say nothing."""
+    return str(error) or type(error).__name__
 
 
 def _guard(settings: WebSettings) -> Guard:
@@ -136,7 +141,7 @@ async def search(settings: WebSettings, query: str) -> Sequence[Hit]:
                 return _listed(response, "web", "description")
             response = await client.post(settings.duckduckgo_url or _DUCKDUCKGO, data={"q": query})
     except httpx.HTTPError as error:
-        raise ToolError(f"The search engine can't be reached: {error or type(error).__name__}.") from None
+        raise ToolError(f"The search engine can't be reached: {_words(error)}.") from None
     if response.status_code != 200:
         raise ToolError(
             f"DuckDuckGo refuses to answer (status {response.status_code}). The owner may set [tools.web] searxng or "

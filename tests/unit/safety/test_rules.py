@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.safety.rules import READING, UNDOABLE, Act, Situation, Trust, Verdict, decide, worst
+from bot.safety.rules import READING, UNDOABLE, Act, Role, Situation, Trust, Verdict, decide, worst
 from bot.safety.words import stands_in
-from bot.storage.tables import Role
 
 SITUATIONS = st.builds(
     Situation,

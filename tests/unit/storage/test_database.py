@@ -13,8 +13,9 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from bot.errors import StorageError
+from bot.safety.rules import Role
 from bot.storage.database import Database, Transaction
-from bot.storage.tables import Identity, Person, Role
+from bot.storage.tables import Identity, Person
 
 
 @pytest.fixture

@@ -10,11 +10,12 @@ import pytest
 from sqlmodel import col, select
 
 from bot.gateway.people import outgoing
+from bot.safety.rules import Role
 from bot.storage import inbox, outbox, people, sessions, turns
 from bot.storage.database import Database, Transaction
 from bot.storage.inbox import Entry
 from bot.storage.outbox import Settled
-from bot.storage.tables import Inbox, Message, Outbox, OutboxState, Pairing, Role, Turn
+from bot.storage.tables import Inbox, Message, Outbox, OutboxState, Pairing, Turn
 from bot.storage.turns import Ending, Step
 from channels.types import Address
 

@@ -1,0 +1,163 @@
+"""Versions of facts, observations, what tools taught, and the search over what was said."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import text, update
+from sqlmodel import Session as Db
+from sqlmodel import col, func, select
+
+from bot.storage.tables import FactVersion, Learning, Message, Observation, Session, Turn
+
+_IDLE_ROWS = 400
+_MOST_TRIES = 3
+"""After so many unusable replies to the same observations they are laid aside."""
+_OPEN = (col(Observation.reflected_at).is_(None), col(Observation.tries) < _MOST_TRIES)
+
+
+class Version(NamedTuple):
+    """One version of a file of facts; `why` is what made it."""
+
+    number: int
+    at: float
+    why: str
+    text: str
+
+
+class Hit(NamedTuple):
+    """A place in what was said: whose words, when, where, and the words around."""
+
+    role: str
+    at: float
+    channel: str
+    snippet: str
+    trust: str
+
+
+def keep(s: Db, version: FactVersion, before: str) -> None:
+    """Keep the version after a change, and the one before where somebody had edited the file by hand."""
+    owner = version.owner
+    last = s.exec(
+        select(FactVersion).where(FactVersion.owner == owner).order_by(col(FactVersion.id).desc()).limit(1)
+    ).first()
+    if before and (last is None or last.text != before):
+        s.add(FactVersion(owner=owner, text=before, why="edited by hand", at=version.at))
+        s.flush()
+    s.add(version)
+
+
+def versions(s: Db, owner: str) -> list[Version]:
+    rows = s.exec(select(FactVersion).where(FactVersion.owner == owner).order_by(col(FactVersion.id)))
+    return [Version(row.id or 0, row.at, row.why, row.text) for row in rows]
+
+
+def version(s: Db, owner: str, number: int) -> str | None:
+    row = s.get(FactVersion, number)
+    return row.text if row is not None and row.owner == owner else None
+
+
+def idle(s: Db, before: float) -> list[Session]:
+    """Private sessions in which something was said since they were last looked at, and nothing since `before`."""
+    return list(
+        s.exec(
+            select(Session)
+            .where(col(Session.private).is_(True), Session.person != "", Session.updated_at < before)
+            .where(
+                select(Message.id)
+                .where(Message.session == Session.key, col(Message.id) > col(Session.observed))
+                .exists()
+            )
+        )
+    )
+
+
+def unobserved(s: Db, session: Session) -> list[Message]:
+    """What was said in a session since it was last looked at: the person's own turns that are over."""
+    return list(
+        s.exec(
+            select(Message)
+            .join(Turn, col(Message.turn) == col(Turn.id))
+            .where(Message.session == session.key, col(Message.id) > session.observed)
+            .where(Turn.state == "done", col(Turn.task).is_(None))
+            .order_by(col(Message.id))
+            .limit(_IDLE_ROWS)
+        )
+    )
+
+
+def observe(s: Db, session: str, upto: int, observation: Observation | None) -> None:
+    """Note what a session yielded (None: nothing), and how far it was looked at."""
+    if observation is not None:
+        s.add(observation)
+    s.execute(update(Session).where(col(Session.key) == session).values(observed=upto))
+
+
+def to_reflect(s: Db, person: str) -> list[Observation]:
+    """What was observed of a person and not reflected on yet."""
+    return list(
+        s.exec(select(Observation).where(Observation.person == person, *_OPEN).order_by(col(Observation.id)))
+    )
+
+
+def people_to_reflect(s: Db) -> list[tuple[str, int, int]]:
+    """(person, observations, characters) of everybody of whom something new was observed."""
+    rows = s.exec(
+        select(Observation.person, func.count(), func.sum(func.length(Observation.text)))
+        .where(*_OPEN)
+        .group_by(Observation.person)
+    ).all()
+    return [(person, count, size or 0) for person, count, size in rows]
+
+
+def reflected(s: Db, observations: Sequence[int], now: float) -> None:
+    s.execute(update(Observation).where(col(Observation.id).in_(observations)).values(reflected_at=now))
+
+
+def tried(s: Db, observations: Sequence[int]) -> None:
+    """A reply to these was unusable."""
+    s.execute(
+        update(Observation).where(col(Observation.id).in_(observations)).values(tries=Observation.tries + 1)
+    )
+
+
+def learned(s: Db, tool: str, lesson: str, now: float) -> None:
+    """A tool failed in this way, once more."""
+    row = s.exec(select(Learning).where(Learning.tool == tool, Learning.text == lesson)).first()
+    row = row or Learning(tool=tool, text=lesson, count=0, at=now)
+    row.count, row.at = row.count + 1, now
+    s.add(row)
+
+
+def lessons(s: Db, since: float, most: int) -> list[tuple[str, str]]:
+    """(tool, what went wrong) more than once lately, the most frequent first."""
+    rows = s.exec(
+        select(Learning)
+        .where(Learning.count > 1, Learning.at >= since)
+        .order_by(col(Learning.count).desc())
+        .limit(most)
+    )
+    return [(row.tool, row.text) for row in rows]
+
+
+def search(s: Db, person: str, words: str, most: int) -> list[Hit]:
+    """Where a person, or the assistant in that person's private chats, said these words; the best places first."""
+    terms = re.findall(r"\w+", words)
+    if not terms:
+        return []
+    for glue in (" ", " OR "):
+        query = glue.join(f'"{term}"' for term in terms)
+        found = s.execute(_SEARCH, {"query": query, "person": person, "most": most}).all()
+        if found:
+            return [Hit(*row) for row in found]
+    return []
+
+
+_SEARCH = text(
+    "SELECT m.role, m.created_at, s.channel, snippet(message_fts, 0, '**', '**', ' … ', 24), m.trust "
+    "FROM message_fts JOIN message m ON m.id = message_fts.rowid JOIN session s ON s.key = m.session "
+    "WHERE message_fts MATCH :query AND s.person = :person AND s.private "
+    "ORDER BY bm25(message_fts) LIMIT :most"
+)

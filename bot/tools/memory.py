@@ -1,0 +1,98 @@
+"""What is to be remembered or forgotten, and what was said before."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+from pydantic import BaseModel, Field
+
+from bot.memory.memory import Memory
+from bot.safety.rules import Trust, worst
+from bot.storage import memory as rows
+from bot.toolbox import Act, Kit, Output, ToolContext, ToolError, ToolFunction, ToolSpec
+
+_MOST_HITS = 8
+
+
+class RememberArguments(BaseModel):
+    fact: str = Field(min_length=1, max_length=300, description="one plain sentence, with absolute dates")
+    shared: bool = Field(default=False, description="whether everybody in the house may know it")
+
+
+class ForgetArguments(BaseModel):
+    words: str = Field(min_length=1, description="words that the fact holds")
+
+
+class RecallArguments(BaseModel):
+    words: str = Field(min_length=1, description="words to look for in earlier conversations")
+
+
+async def remembers(context: ToolContext, arguments: RememberArguments) -> Act:
+    """Whether the person has said it themselves in this turn: most of its words are theirs."""
+    own = " ".join(context.words).casefold()
+    words = [word for word in arguments.fact.casefold().split() if len(word) > 3]
+    said = words and sum(word.strip(".,;:!?") in own for word in words) >= 0.6 * len(words)
+    return Act.NOTE if said and not arguments.shared else Act.REMEMBER
+
+
+async def remember(context: ToolContext, arguments: RememberArguments) -> str:
+    source = f"{time.strftime('%Y-%m-%d', time.localtime(context.clock()))}, {context.session.partition(':')[0]}; asked"
+    applied = await _memory(context).remember(context.person, arguments.fact, source, shared=arguments.shared)
+    if applied.left_out:
+        raise ToolError(f"Not noted: {applied.left_out[0]}.")
+    return "Noted."
+
+
+async def forget(context: ToolContext, arguments: ForgetArguments) -> str:
+    gone = await _memory(context).forget(context.person, arguments.words)
+    if not gone:
+        raise ToolError("No fact holds these words; what is known stands in your instructions.")
+    return "Forgotten:\n" + "\n".join(f"- {text}" for text in gone)
+
+
+async def recall(context: ToolContext, arguments: RecallArguments) -> Output:
+    search = partial(rows.search, person=context.person, words=arguments.words, most=_MOST_HITS)
+    hits = await context.desk.database.read(search)
+    if not hits:
+        return Output("Nothing was said about that.")
+    lines = [
+        f"{time.strftime('%Y-%m-%d %H:%M', time.localtime(hit.at))}, {hit.channel}, {hit.role}: {hit.snippet}"
+        for hit in hits
+    ]
+    return Output("\n".join(lines), worst(*(Trust(hit.trust) for hit in hits)))
+
+
+def _memory(context: ToolContext) -> Memory:
+    return context.desk.memory
+
+
+SPEC = ToolSpec(
+    name="memory",
+    functions=(
+        ToolFunction(
+            "remember",
+            "Notes a fact about the person for good, where they ask for it or will surely want it.",
+            RememberArguments,
+            remember,
+            remembers,
+            Kit.MAIN,
+        ),
+        ToolFunction(
+            "forget",
+            "Drops facts that the person wants forgotten.",
+            ForgetArguments,
+            forget,
+            Act.REMEMBER,
+            Kit.MAIN,
+        ),
+        ToolFunction(
+            "recall",
+            "Finds what was said in earlier conversations with this person, on all their channels.",
+            RecallArguments,
+            recall,
+            Act.LOOK,
+            Kit.MAIN,
+        ),
+    ),
+)

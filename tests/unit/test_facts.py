@@ -1,0 +1,118 @@
+"""The file of facts under changes: what a person wrote stays, nothing much is lost at once."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.memory.facts import Change, apply, matching, parse
+from bot.memory.reflection import Seen, Unusable, portion, proposals
+
+FILE = """# What I know about Ann
+
+Ann wrote this herself.
+- Likes tea. <!-- 2026-11-01, telegram; observation 3 -->
+* Lives in Rome
+- Has a dog
+- Works at night
+"""
+WORDS = st.text("abcdefgh ", min_size=1, max_size=20).map(str.strip).filter(bool)
+CHANGES = st.lists(
+    st.builds(Change, st.sampled_from(["add", "change", "drop"]), WORDS, WORDS, WORDS), max_size=12
+)
+
+
+def test_facts_are_read_with_their_sources() -> None:
+    assert [(fact.text, fact.source) for fact in parse(FILE)] == [
+        ("Likes tea.", "2026-11-01, telegram; observation 3"),
+        ("Lives in Rome", ""),
+        ("Has a dog", ""),
+        ("Works at night", ""),
+    ]
+
+
+def test_a_fact_is_added_changed_and_dropped_and_the_rest_stays() -> None:
+    added = apply(FILE, [Change("add", new="Has a cat.", source="2026-11-22")], "x")
+    assert added.text == f"{FILE}- Has a cat. <!-- 2026-11-22 -->\n"
+    changed = apply(FILE, [Change("change", old="lives in  rome.", new="Lives in Oslo", source="s")], "x")
+    assert "- Lives in Oslo <!-- s -->" in changed.text
+    assert "Rome" not in changed.text
+    assert "Ann wrote this herself." in changed.text
+    assert "dog" not in apply(FILE, [Change("drop", old="Has a dog")], "x").text
+
+
+def test_no_more_than_a_quarter_is_lost_at_once() -> None:
+    drops = [Change("drop", old=fact.text) for fact in parse(FILE)]
+    applied = apply(FILE, drops, "x")
+    assert len(applied.done) == 1
+    assert len(parse(applied.text)) == 3
+    assert "at once" in applied.left_out[0]
+
+
+@pytest.mark.parametrize(
+    "new",
+    ["", " ", "x" * 301, "a\nb", "a <!-- b", "Likes  TEA"],
+    ids=["empty", "blank", "long", "lines", "comment", "known"],
+)
+def test_what_is_no_new_fact_is_left_out(new: str) -> None:
+    applied = apply(FILE, [Change("add", new=new)], "x")
+    assert (applied.text, applied.done) == (FILE, ())
+    assert len(applied.left_out) == 1
+
+
+def test_the_first_fact_makes_the_file() -> None:
+    assert apply("", [Change("add", new="Likes tea")], "What I know about Ann").text == (
+        "# What I know about Ann\n\n- Likes tea\n"
+    )
+
+
+@given(st.lists(WORDS, max_size=20, unique=True), CHANGES)
+def test_at_least_three_quarters_stay_whatever_is_proposed(texts: list[str], changes: list[Change]) -> None:
+    before = "own words\n" + "".join(f"- {text}\n" for text in texts)
+    applied = apply(before, changes, "x")
+    kept = {fact.text for fact in parse(applied.text)}
+    lost = sum(fact.text not in kept for fact in parse(before))
+    assert lost <= max(1, len(parse(before)) // 4)
+    assert "own words" in applied.text
+    assert len(applied.done) + len(applied.left_out) == len(changes)
+
+
+def test_facts_are_found_by_their_words() -> None:
+    assert [fact.text for fact in matching(FILE, "DOG has")] == ["Has a dog"]
+    assert matching(FILE, "") == []
+
+
+SEEN = [Seen(7, 1_790_000_000.0, "telegram:1", "Person: I moved to Oslo")]
+
+
+def test_a_reply_becomes_changes_with_their_source() -> None:
+    reply = (
+        'Here you are:\n```json\n[{"kind": "change", "old": "- Lives in Rome", "new": "Lives in Oslo"}]\n```'
+    )
+    (change,) = proposals(reply, SEEN)
+    assert (change.old, change.new) == ("Lives in Rome", "Lives in Oslo")
+    assert "telegram; observation 7" in change.source
+    assert proposals("[]", SEEN) == []
+
+
+@pytest.mark.parametrize(
+    "reply", ["", "nothing to do", "[1, 2]", '[{"kind": "burn"}]', "[{]", '{"kind": "add"}']
+)
+def test_a_bad_reply_is_told_from_none(reply: str) -> None:
+    with pytest.raises(Unusable):
+        proposals(reply, SEEN)
+
+
+@given(st.text())
+def test_no_reply_makes_it_fail_in_another_way(reply: str) -> None:
+    with suppress(Unusable):
+        proposals(reply, SEEN)
+
+
+def test_a_question_holds_so_much_and_at_least_one() -> None:
+    long = [Seen(n, 0.0, "s", "x" * 10_000) for n in range(5)]
+    assert len(portion(long)) == 2
+    assert len(portion([Seen(1, 0.0, "s", "x" * 100_000)])) == 1
