@@ -48,6 +48,7 @@ from bot.schedule.runner import Scheduler
 from bot.schedule.spec import JobContext
 from bot.storage import inbox, outbox
 from bot.storage.database import Database
+from bot.storage.ledger import LedgerBook
 from bot.storage.lock import locked
 from bot.storage.states import ProviderStates
 from bot.storage.tables import Inbox, Pairing, Turn
@@ -181,7 +182,10 @@ async def opened(start: Start) -> AsyncIterator[App]:
         stack.push_async_callback(database.aclose)
         discovery = Discovery(config, start.env, start.look)
         models = ModelClient(
-            await discovery.catalog(), store=ProviderStates(database, time.time), limits=config.limits
+            await discovery.catalog(),
+            store=ProviderStates(database, time.time),
+            limits=config.limits,
+            ledger=LedgerBook(database),
         )
         stack.push_async_callback(models.aclose)
         await models.restore()

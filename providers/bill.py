@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from providers.budget import LEAST_ANSWER, Hold, Refusal, Wanted, cost
+from providers.budget import LEAST_ANSWER, Hold, Refusal, Wanted
 from providers.errors import Unpriced
 from providers.health import Rest
 from providers.ledger import ANSWERED, CANCELLED, Amount, Call
 from providers.means import Means
+from providers.money import cost
 from providers.plan import Step
 from providers.thrift import unbilled
 from providers.tokens import BYTES_PER_TOKEN, estimate_tokens
@@ -22,13 +23,14 @@ USUAL_MOST = 4096
 
 @dataclass(slots=True)
 class _Open:
-    """One call of a candidate that may be made, or is under way since `at`; `heard` is its answer so far, in bytes."""
+    """One call of a candidate: it may be made, or is under way since `at`. `heard` is its answer so far, in bytes."""
 
     step: Step
     paid: bool
     hold: Hold | None = None
     number: int = 0
-    at: float | None = None
+    at: float = 0.0
+    made: bool = False
     heard: int = 0
 
 
@@ -72,11 +74,12 @@ class Bill:
         assert one is not None  # noqa: S101 -- held before
         one.at = self._means.now()
         request = one.step.request
-        if one.hold is None:
-            return request
-        if self._means.budget.binds(self._request.role):
+        if one.hold is not None and self._means.budget.binds(self._request.role):
             usage = Usage(one.hold.amount.tokens - one.hold.answer, one.hold.answer)
             one.number = await self._means.ledger.reserve(self._call(one, usage, one.hold.amount.usd))
+        one.made = True
+        if one.hold is None:
+            return request
         return replace(request, max_tokens=one.hold.answer - _thinking(self._means, one.step))
 
     def heard(self, event: ProviderEvent) -> None:
@@ -101,8 +104,10 @@ class Bill:
     def close(self, seconds: float) -> None:
         """Nobody waits for the answer any more, if it isn't there yet: the server has worked for what came so far."""
         one = self._open
-        if one is not None:
+        if one is not None and one.made:
             self._book(one, _guessed(one), seconds, CANCELLED)
+        else:
+            self.release()
 
     @property
     def _bound(self) -> bool:
@@ -151,7 +156,7 @@ class Bill:
         self, one: _Open, usage: Usage, usd: float | None, seconds: float = 0.0, outcome: str = ""
     ) -> Call:
         return Call(
-            one.at if one.at is not None else self._means.now(),
+            one.at,
             self._request.role,
             self._request.session,
             one.step.candidate.route,

@@ -9,29 +9,23 @@ a call belongs to those in which it began.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from providers.calendar import PERIODS, Period, begin, end
 from providers.errors import OverAllowance, OverLimit, ProviderError, Unpriced
 from providers.ledger import Amount
+from providers.money import DUST, MILLION, cost, dollars
 from providers.settings import Limit, Limits
 from providers.types import Allowance, Price, Usage
 
-Period = Literal["day", "month"]
 Unit = Literal["usd", "tokens"]
 Level = Literal["", "near", "reached"]
 
-PERIODS: tuple[Period, ...] = ("day", "month")
 UNITS: tuple[Unit, ...] = ("usd", "tokens")
-MILLION = 1_000_000
-WRITING = 1.25
-"""What prompt tokens that are written to a cache cost, for each that is not: Anthropic's page "Pricing"."""
 LEAST_ANSWER = 1024
 """Near a cap an answer may get less room than was asked for, but not less than this: most are shorter."""
-DUST = 1e-9
-"""Dollars that are rounding errors."""
 _KEPT = 70 * 86_400.0
 """Seconds after which a period that is over is forgotten; a clock may be set back until then."""
 
@@ -244,47 +238,6 @@ def _caps(role: str, limit: Limit) -> Iterator[Cap]:
             most = getattr(limit, f"{unit}_per_{period}")
             if most is not None:
                 yield Cap(role, period, unit, most)
-
-
-def cost(price: Price | None, usage: Usage) -> float | None:
-    """US dollars: what the server says, else by the price; None where neither is known."""
-    if usage.usd is not None:
-        return usage.usd
-    if price is None:
-        return None
-    cached = min(usage.cached_tokens, usage.prompt_tokens)
-    fresh = usage.prompt_tokens - cached
-    written = min(usage.written_tokens, fresh)
-    reading = price.prompt if price.cached is None else price.cached
-    prompt = (fresh - written + written * WRITING) * price.prompt + cached * reading
-    return (prompt + usage.completion_tokens * price.completion) / MILLION
-
-
-def begin(period: Period, at: float) -> float:
-    """When the day or month of a time began."""
-    then = time.localtime(at)
-    return _midnight(then.tm_year, then.tm_mon, then.tm_mday if period == "day" else 1)
-
-
-def end(period: Period, at: float) -> float:
-    """When the day or month of a time will be over."""
-    then = time.localtime(at)
-    if period == "day":
-        return _midnight(then.tm_year, then.tm_mon, then.tm_mday + 1)
-    return _midnight(then.tm_year, then.tm_mon + 1, 1)
-
-
-def dollars(amount: float) -> str:
-    """ "$12.50", "$0.0031": cents, and what is less where there is little."""
-    if amount >= 1 or amount < DUST:
-        return f"${max(amount, 0.0):.2f}"
-    whole, _, part = f"{amount:.4f}".partition(".")
-    return f"${whole}.{part[:2]}{part[2:].rstrip('0')}" if float(f"{whole}.{part}") else "under $0.0001"
-
-
-def _midnight(year: int, month: int, day: int) -> float:
-    # mktime carries a 32nd day or a 13th month over.
-    return time.mktime((year, month, day, 0, 0, 0, 0, 0, -1))
 
 
 def _places(role: str, at: float) -> tuple[tuple[str, Period, float], ...]:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from providers import accounts
 from providers.base import StateStore
-from providers.budget import PERIODS, Standing, begin
+from providers.budget import Standing
+from providers.calendar import PERIODS, begin
 from providers.errors import NoModel
 from providers.health import Rest, holder, keyed, owner
 from providers.knowledge import Knowledge

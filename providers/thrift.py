@@ -31,9 +31,6 @@ def unbilled(catalog: Catalog, route: Route) -> bool:
     settings = catalog.providers.get(route.provider)
     if settings is None:
         return False
-    price = catalog.info(route).price
-    if price is not None:
-        return price.free
     return catalog.local(route.provider) or not settings.keys or pooled(route.model)
 
 

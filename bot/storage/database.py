@@ -18,7 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -36,8 +36,15 @@ Transaction = Session
 
 _BATCH = 64
 """Most transactions that share one commit; bounds how long the first of them waits."""
+LATER_SECONDS = 2.0
+"""How long what nobody waits for may wait for a commit that it can share."""
+_MOST_LATER = 1000
+"""So much of it is kept while the disk refuses; then the oldest is given up."""
 FIRST_WAIT = 1.0
 """Seconds before a write that the disk refused is tried again; doubling."""
+
+
+_Unawaited = Callable[[Session], Any]
 
 
 @dataclass(slots=True)
@@ -58,7 +65,9 @@ class Database:
         self._driver: Any = connection.connection.dbapi_connection
         # One for all transactions, and emptied after each: making one takes as long as a statement.
         self._session = Session(connection, expire_on_commit=False)
-        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Job | _Unawaited | None] = SimpleQueue()
+        self._later: list[_Unawaited] = []
+        """Belongs to the thread."""
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._work, name="database", daemon=True)
         self._closed = False
@@ -97,6 +106,15 @@ class Database:
         """Run a function that only reads. It sees every write submitted before it."""
         return await self._submit(run, writes=False)
 
+    def later(self, run: Callable[[Session], None]) -> None:
+        """Execute a few statements (no ORM) that nobody waits for: with the next commit that somebody does wait for,
+        or soon where there is none. A `read` may not see them yet, a later `write` does. A failure is logged.
+        """
+        if self._closed:
+            log.error("the database is closed: %s is lost", run)
+        else:
+            self._queue.put(run)
+
     async def aclose(self) -> None:
         """Finish what is queued, then close the file."""
         if not self._closed:
@@ -114,29 +132,45 @@ class Database:
         return result
 
     def _work(self) -> None:
-        while (first := self._queue.get()) is not None:
-            jobs = [first]
-            last = False
-            while len(jobs) < _BATCH and not self._queue.empty():
-                job = self._queue.get()
-                if job is None:
-                    last = True
-                    break
-                jobs.append(job)
+        last = False
+        while not last:
+            jobs, last = self._gather()
             self._run_batch(jobs)
             self._loop.call_soon_threadsafe(_settle, jobs)
-            if last:
-                break
+        if self._later:
+            self._run_batch([])
         self._connection.close()
         self._connection.engine.dispose()
+
+    def _gather(self) -> tuple[list[_Job], bool]:
+        """What waits, at least one job unless nothing came for a while, and whether it is the last."""
+        jobs: list[_Job] = []
+        while len(jobs) < _BATCH and not (jobs and self._queue.empty()):
+            try:
+                job = self._queue.get(timeout=LATER_SECONDS if self._later else None)
+            except Empty:
+                break
+            if job is None:
+                return jobs, True
+            if isinstance(job, _Job):
+                jobs.append(job)
+            else:
+                self._later = [*self._later[1 - _MOST_LATER :], job]
+        return jobs, False
 
     def _run_batch(self, jobs: list[_Job]) -> None:
         try:
             with self._session as session:
                 self._run_all(session, jobs)
-                if len(jobs) > 1 or jobs[0].error is None:
+                along = not jobs or any(job.writes and job.error is None for job in jobs)
+                if along:
+                    self._run_later(session)
+                if len(jobs) != 1 or jobs[0].error is None:
                     session.commit()
+                self._later = [] if along else self._later
         except DBAPIError as error:
+            if not jobs:
+                log.warning("what nobody waits for was not written: %s", _translated(error, self.path))
             for job in jobs:
                 job.error = job.error or _translated(error, self.path)
         except BaseException as error:  # noqa: BLE001 -- the thread serves everybody: its callers get the error
@@ -157,6 +191,20 @@ class Database:
                 # A full disk makes SQLite undo all of it: see "Response To Errors Within A Transaction" at
                 # https://sqlite.org/lang_transaction.html
                 raise job.error
+
+    def _run_later(self, session: Session) -> None:
+        """Run what nobody waits for. Raises DBAPIError where the disk refuses: then all of it is kept."""
+        session.connection()  # the transaction has begun, so that no savepoint commits by itself
+        for run in self._later:
+            self._driver.execute("SAVEPOINT later")
+            try:
+                run(session)
+            except Exception:
+                if not self._driver.in_transaction:
+                    raise
+                self._driver.execute("ROLLBACK TO later")
+                log.exception("%s was not written and is lost", run)
+            self._driver.execute("RELEASE later")
 
     def _run_one(self, session: Session, job: _Job, *, alone: bool) -> None:
         try:

@@ -13,10 +13,10 @@ from sqlalchemy import Executable, Table
 from sqlmodel import Session as Db
 from sqlmodel import SQLModel
 
-from bot.storage.tables import Inbox, Outbox, Turn
+from bot.storage.tables import Inbox, Ledger, Outbox, Turn
 
 T = TypeVar("T", bound=SQLModel)
-Numbered = Inbox | Outbox | Turn
+Numbered = Inbox | Ledger | Outbox | Turn
 """A row whose id the database gives."""
 
 
