@@ -40,14 +40,17 @@ class Scene:
         await self.tg.wait_for(lambda: any(text in one.text for one in self.tg.answers(ANN)) or None, 15)
 
     async def answered(self) -> None:
-        """Wait until the second's answer has come to its end, and with it the line about the first."""
+        """Wait until the second's answer was shown half and then whole, and with it the line about the first."""
+        await self.shown("kept100")
+        self.second.release("rest")
         await self.shown("kept299")
         await self.shown("answers instead.")
 
 
 @asynccontextmanager
 async def scene(folder: Path, first: LLMFake, kinds: tuple[str, str]) -> AsyncIterator[Scene]:
-    async with TelegramFake() as tg, first, always(Reply(WHOLE, pace=Pace(chunks=300))) as second:
+    whole = Reply(WHOLE, pace=Pace(chunks=300, hold="rest", hold_at=150))
+    async with TelegramFake() as tg, first, always(whole) as second:
         one = provider("one", first.base_url, kind=f'"{kinds[0]}"')
         two = provider("two", second.base_url, kind=f'"{kinds[1]}"')
         rest = (

@@ -215,6 +215,13 @@ def test_chat_completions_rules_are_kept_whatever_was_said(
 
 
 @given(BROKEN)
+def test_no_image_is_lost_whatever_stands_around_it(said: tuple[Message, ...]) -> None:
+    shown = [image for message in said if message.role == "user" for image in message.images]
+    for protocol in (OPENAI, ANTHROPIC):
+        assert [image for message in protocol.over(said) for image in message.images] == shown
+
+
+@given(BROKEN)
 def test_every_call_has_one_result_its_own_or_one_that_says_that_it_was_lost(
     said: tuple[Message, ...],
 ) -> None:
