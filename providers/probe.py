@@ -28,7 +28,6 @@ from providers.health import RESTS, ScopeState, owner, scopes
 from providers.means import Means
 from providers.presets import preset_for
 from providers.quota import COUNTING
-from providers.registry import usable
 from providers.settings import ProviderSettings
 from providers.types import ChatRequest, Completion, Message, ModelInfo, Route
 
@@ -111,10 +110,10 @@ class Prober:
         return patience.next_at <= now
 
     def _looks(self, doubtful: set[str], unknown: set[Route], now: float) -> Iterator[Look]:
-        for name, settings in self._means.knowledge.catalog.providers.items():
+        for name in self._means.knowledge.catalog.providers:
             mine = {scope for scope in doubtful if owner(scope) == name}
             asked_for = [route.model for route in unknown if route.provider == name]
-            if (mine or asked_for) and usable(name, settings):
+            if mine or asked_for:
                 yield from self._looks_at(name, mine, asked_for, now)
 
     def _looks_at(self, name: str, mine: set[str], asked_for: list[str], now: float) -> Iterator[Look]:

@@ -66,11 +66,11 @@ def plans(config: Config, package: str = JOBS) -> dict[str, Plan | None]:
 
 @dataclass(slots=True)
 class _Entry:
-    """A job with its row. `stored_at` is when the row was last stored."""
+    """A job with its row. `stored` is the last run that the stored row tells of."""
 
     plan: Plan
     row: Job
-    stored_at: float
+    stored: float | None
     task: asyncio.Task[None] | None = None
 
     @property
@@ -104,7 +104,8 @@ class Jobs:
         known = await self._hall.database.read(rows.rows)
         for name, plan in self._planned.items():
             if plan is not None:
-                self._entries[name] = _Entry(plan, known.get(name) or Job(name=name, due_at=now), now)
+                row = known.get(name) or Job(name=name, due_at=now)
+                self._entries[name] = _Entry(plan, row, row.last_run)
         await self._store(*(entry for name, entry in self._entries.items() if name not in known))
 
     def start(self) -> None:
@@ -185,9 +186,10 @@ class Jobs:
         except asyncio.CancelledError:
             row.last_run, row.due_at = began, due_before
             raise
-        changed = (outcome, failed) != (row.outcome, row.failed)
+        news = (outcome, failed) != (row.outcome, row.failed) or (outcome != "" and not failed)
+        begun = entry.stored == row.last_run
         row.outcome, row.failed, row.ended_at = outcome, failed, self._hall.clock()
-        await self._keep(entry, news=changed)
+        await self._keep(entry, news=news or begun)
 
     async def _outcome(self, entry: _Entry) -> tuple[str, bool]:
         """What the job said, or why it failed, and which of the two; logged where that is news."""
@@ -216,14 +218,14 @@ class Jobs:
         return why, True
 
     async def _keep(self, entry: _Entry, *, news: bool = False) -> None:
-        if news or not 0 <= self._hall.clock() - entry.stored_at < KEEP_EVERY:
+        if news or entry.stored is None or not 0 <= self._hall.clock() - entry.stored < KEEP_EVERY:
             await self._store(entry)
 
     async def _store(self, *entries: _Entry) -> None:
         if not entries:
             return
         for entry in entries:
-            entry.stored_at = self._hall.clock()
+            entry.stored = entry.row.last_run
         copies = [Job(**entry.row.model_dump()) for entry in entries]
         try:
             await self._hall.database.write(partial(rows.store, new=copies))
