@@ -72,10 +72,12 @@ class Part:
         discard(self._place)
 
 
-def discard(place: Path) -> None:
-    """Take off the disk what has come of the file that was to be at `place`."""
+def discard(place: Path) -> bool:
+    """Take off the disk what has come of the file that was to be at `place`; whether there was anything."""
+    begun = _part(place).exists()
     _part(place).unlink(missing_ok=True)
     _note(place).unlink(missing_ok=True)
+    return begun
 
 
 @contextmanager

@@ -38,9 +38,9 @@ pair = typer.Typer(
     epilog="Example: `nanobot pair approve 7KQ2M4XD --as anna`",
 )
 local = typer.Typer(
-    help="The small built-in model, for when there is no other.",
+    help="Models that nanobot runs on this machine, and the small built-in one for when there is no other.",
     no_args_is_help=True,
-    epilog="Example: `nanobot local install`",
+    epilog="Examples: `nanobot local get`, `nanobot local install`",
 )
 cli.add_typer(pair, name="pair")
 cli.add_typer(local, name="local")
@@ -363,6 +363,49 @@ def local_status() -> None:
     found = builtin.status()
     print(found.text)
     raise typer.Exit(0 if found.installed else 1)
+
+
+@local.command(
+    "get",
+    epilog="Examples: `nanobot local get --write`, `nanobot local get qwen-9b`, `nanobot local get ~/my.gguf`",
+)
+def local_get(
+    context: typer.Context,
+    model: Annotated[
+        str,
+        typer.Argument(help="A name from `nanobot local list`, the URL of a .gguf file, or such a file."),
+    ] = "",
+    source: Annotated[str, typer.Option("--from", help="Fetch it from here instead.", metavar="URL")] = "",
+    sha256: Annotated[str, typer.Option(help="The checksum that it must have.", metavar="HEX")] = "",
+    write: Annotated[bool, typer.Option("--write", help="Put it into the configuration.")] = False,
+) -> None:
+    """Fetch a model (gigabytes) for this machine, by default the recommended one that fits its memory.
+
+    A fetch that was cut off goes on where it stopped. What came is checked against its checksum.
+    """
+    from bot.cli import local_files  # noqa: PLC0415 -- httpx and more
+
+    _run(local_files.get(context.obj, local_files.Wish(model, source, sha256, write)))
+
+
+@local.command("list", epilog="Example: `nanobot local list`")
+def local_list(context: typer.Context) -> None:
+    """Show the models that are on this machine and those that can be fetched."""
+    from bot.cli import local_files  # noqa: PLC0415 -- as above
+
+    print("\n".join(local_files.listing(context.obj)))
+
+
+@local.command("remove", epilog="Example: `nanobot local remove nanbeige`")
+def local_remove(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A name or a file from `nanobot local list`.")],
+    force: Annotated[bool, typer.Option("--force", help="Though the configuration names it.")] = False,
+) -> None:
+    """Delete a model's file."""
+    from bot.cli import local_files  # noqa: PLC0415 -- as above
+
+    print(local_files.remove(context.obj, name, force=force))
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
