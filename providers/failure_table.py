@@ -35,7 +35,7 @@ Class = type[ProviderError]
 BEFORE_CODES: tuple[tuple[Class, frozenset[int], tuple[str, ...]], ...] = (
     # Google's way to say that a model is not part of the free tier at all, beside a code and a time to wait
     # that help nobody.
-    (UnknownModel, frozenset({429}), ("limit: 0",)),
+    (Withheld, frozenset({429}), ("limit: 0",)),
     # OpenRouter's, whose code says no more than that nobody serves it.
     (NoToolSupport, frozenset({404}), ("support tool use",)),
     (NoImageSupport, frozenset({404}), ("support image input",)),

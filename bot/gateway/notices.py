@@ -78,8 +78,8 @@ def explain(attempt: Attempt, now: float) -> str:
     kind = getattr(errors, attempt.error, errors.ProviderError)
     if attempt.until is not None and attempt.until > now and not attempt.needs_owner:
         return f"{kind.summary} until {clock(attempt.until, now)}"
-    if not attempt.detail or attempt.detail == kind.summary:
-        return kind.summary
+    if attempt.detail.lower().rstrip(".") in kind.summary:
+        return kind.summary  # "is overloaded (Overloaded)" says it twice
     return f"{kind.summary} ({attempt.detail.translate(_INNER)})"
 
 

@@ -86,7 +86,7 @@ PLAYS: Mapping[str, Play] = {
                Chain(("vendor/model:free", "other:free"), ("vendor/model:free",))),
     "14": _at_once("OutOfMoney", "credential", 600.0, "out of credit"),
     "15": _at_once("OutOfMoney", "credential", DAY, "spend limit"),
-    "16": _at_once("UnknownModel", "model", 3600.0, "limit: 0"),
+    "16": _at_once("Withheld", "model", 3600.0, "limit: 0"),
     "17": _twice("Overloaded", "model"),
     "18": _at_once("Denied", "credential", 600.0, "refused the key"),
     "19": _at_once("RateLimited", "model", 3.0),

@@ -102,7 +102,7 @@ CASES: list[tuple[int, object, type[ProviderError]]] = [
                 }
             }
         ],
-        errors.UnknownModel,
+        errors.Withheld,
     ),
     # Tools
     (404, openrouter(404, "No endpoints found that support tool use"), errors.NoToolSupport),

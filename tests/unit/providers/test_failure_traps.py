@@ -65,7 +65,7 @@ TRAPS: list[tuple[int, object, type[ProviderError]]] = [
     (425, b"", errors.ServerError),
     (429, said("Rate limit reached"), errors.RateLimited),
     (429, said("x", type="insufficient_quota"), errors.OutOfMoney),
-    (429, said("quota exceeded, limit: 0, model: gemini-x. Please retry in 5s"), errors.UnknownModel),
+    (429, said("quota exceeded, limit: 0, model: gemini-x. Please retry in 5s"), errors.Withheld),
     (429, said("The engine is currently overloaded"), errors.Overloaded),
     (498, b"", errors.Overloaded),
     (499, b"", errors.ServerError),
