@@ -26,6 +26,7 @@ from bot.agent.profiles import Profiles
 from bot.agent.workers import Household, Workers
 from bot.catalogues import Catalogues
 from bot.config import Config, Loaded
+from bot.context.compaction import Compactor
 from bot.core import CoreBuilder
 from bot.desk import Desk
 from bot.discovery import Discovery, Look, look_around
@@ -37,6 +38,7 @@ from bot.gateway.gate import Gate
 from bot.gateway.outbox import Outbox
 from bot.gateway.people import OWNER, People, Person, outgoing
 from bot.gateway.post import PostOffice
+from bot.gateway.treasurer import Treasurer
 from bot.ops import control
 from bot.ops.control import Control
 from bot.ops.status import Status
@@ -233,6 +235,7 @@ async def _assemble(start: Start, parts: _Parts) -> App:
     await people.load()
     core = CoreBuilder(config, models, database).build(parts.discovery)
     await core.memory.load()
+    await core.calibration.load()
     out = Outbox(database, channels, parts.supervisor, time.time)
     approvals = Approvals(database, people.owner, time.time, config.agent.approval_expires)
 
@@ -254,7 +257,11 @@ async def _assemble(start: Start, parts: _Parts) -> App:
     )
     bell = Bell()
     desk = Desk(database, core.memory, workers, PostOffice(database, out, time.time), bell, Sandbox())
-    house = House(out, channels, parts.supervisor, approvals, desk, people.role_of)
+    compactor = Compactor(database, models, time.time)
+    treasurer = Treasurer(models, database, out, lambda: people.owner.name, channels)
+    await treasurer.load()
+    parts.supervisor.keep("limits", treasurer.watch)
+    house = House(out, channels, parts.supervisor, approvals, desk, compactor, treasurer, people.role_of)
     agent = Agent(core, house)
     approvals.go_on = partial(_go_on, bus, workers)
 

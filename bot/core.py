@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bot import plugins
 from bot.config import AgentSettings, Config
+from bot.context.calibration import Calibration
 from bot.context.prompt import PromptBuilder
 from bot.discovery import Discovery
 from bot.memory.memory import Memory
@@ -31,6 +32,7 @@ class Core:
     discovery: Discovery
     workspace: Path
     memory: Memory
+    calibration: Calibration
     clock: Callable[[], float]
 
     @property
@@ -61,5 +63,6 @@ class CoreBuilder:
             discovery=discovery,
             workspace=workspace,
             memory=Memory(self._database, workspace, clock),
+            calibration=Calibration(self._database, clock),
             clock=clock,
         )

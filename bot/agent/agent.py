@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.agent import roles
 from bot.agent.calls import Bench
@@ -12,18 +12,23 @@ from bot.agent.outcomes import Answered, Failed, NoModelLeft, Outcome, OutOfTime
 from bot.agent.preview import Preview
 from bot.agent.record import INTERRUPTED, Record, Result
 from bot.agent.turn import Seat, Turn
+from bot.context.compaction import Compactor
+from bot.context.prompt import Scene
 from bot.core import Core
 from bot.desk import Desk
 from bot.gateway import notices
 from bot.gateway.approvals import Approvals
 from bot.gateway.bus import Lane, stands_alone
 from bot.gateway.outbox import Outbox
+from bot.gateway.treasurer import Treasurer, Word
 from bot.onboarding import STARTER_NOTE
+from bot.purse import Purse
 from bot.safety.rules import Role, Situation
 from bot.storage.sessions import address_of
 from bot.storage.tables import Outbox as OutboxRow
 from bot.supervisor import Supervisor
 from channels.base import Channel
+from providers.tokens import estimate_tokens
 from providers.types import Message
 
 log = logging.getLogger(__name__)
@@ -41,6 +46,8 @@ class House:
     supervisor: Supervisor
     approvals: Approvals
     desk: Desk
+    compactor: Compactor
+    treasurer: Treasurer
     role_of: Callable[[str], Role]
 
 
@@ -71,7 +78,10 @@ class Agent:
             record.enter(lane.take())
         channel = self._channels[record.session.channel]
         preview = Preview(channel, address_of(record.session), record.save_preview, record.turn.preview)
-        turn = Turn(self._bench(core, record), record, self._seat(core, lane, record, preview))
+        bench = replace(
+            self._bench(core, record), purse=await Purse.of(core.database, core.config, record.turn)
+        )
+        turn = Turn(bench, record, self._seat(core, lane, record, preview))
         preview.start(self._house.supervisor)
         try:
             outcome = await self._outcome(turn, lane, record)
@@ -96,10 +106,7 @@ class Agent:
         seat = Seat(
             record.session.model or roles.MAIN,
             roles.MAIN,
-            lambda: core.prompts.system(
-                record.session.channel,
-                core.memory.prompt(record.turn.person) if record.session.private else "",
-            ),
+            lambda: core.prompts.system(_scene(core, record)),
             preview,
             core.settings.max_steps,
         )
@@ -137,8 +144,26 @@ class Agent:
             record.add(Message("assistant", heard), turn.trust)
         if notice not in ("", STARTER_NOTE) or isinstance(outcome, NoModelLeft):
             log.warning("%s: %s", record.session.key, (notice or text).replace("\n", " "))
-        rows = self._rows(record, text, notice, preview)
-        await self._commit(record, rows, Result(type(outcome).__name__, turn.route, turn.paths, shown))
+        word = self._word(record, now)
+        rows = self._rows(record, text, "\n".join(filter(None, (notice, word.text))), preview)
+        result = Result(type(outcome).__name__, turn.route, turn.paths, shown, told=word.keys)
+        await self._commit(record, rows, result)
+        self._house.treasurer.turn_ended()
+        self._shorten(record, turn)
+
+    def _shorten(self, record: Record, turn: Turn) -> None:
+        """Shorten the conversation once its turn is over and it fills its room."""
+        tokens = sum(estimate_tokens(past.messages) for past in record.history) + estimate_tokens(record.said)
+        session, room = record.session.key, turn.room
+        if room and self._house.compactor.due(session, tokens, room):
+            self._house.supervisor.spawn(
+                f"summary of {session}", self._house.compactor.compact(session, room)
+            )
+
+    def _word(self, record: Record, now: float) -> Word:
+        """What there is to tell of caps, if it is the owner alone who reads."""
+        theirs = record.session.private and self._house.role_of(record.turn.person) is Role.OWNER
+        return self._house.treasurer.claim(now) if theirs else Word()
 
     async def _commit(self, record: Record, rows: list[OutboxRow], result: Result) -> None:
         with self._outbox.claiming(record.session.key, rows):
@@ -174,6 +199,17 @@ class Agent:
             )
             for number, (kind, piece) in enumerate(parts)
         ]
+
+
+def _scene(core: Core, record: Record) -> Scene:
+    """What a conversation's prompt holds; in a group nothing of what is known about a person."""
+    session = record.session
+    return Scene(
+        session.channel,
+        known=core.memory.prompt(record.turn.person) if session.private else "",
+        pinned=tuple(session.pinned or ()),
+        summary=record.summary,
+    )
 
 
 def _close_calls(record: Record) -> None:

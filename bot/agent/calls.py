@@ -6,15 +6,16 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from bot.agent.record import Record
 from bot.core import Core
 from bot.desk import Desk, ToolContext
+from bot.purse import Purse
 from bot.safety.audit import Deed
 from bot.safety.rules import Decision, Situation, Trust, Verdict, decide
 from bot.storage.tables import Approval, ApprovalState
-from bot.toolbox import PassesThrough, Prepared, Toolbox, ToolResult, shorten
+from bot.toolbox import PassesThrough, Prepared, Toolbox, ToolResult
 from providers.types import Tier, ToolCall
 
 _DENIED = "The owner was asked and said no. It was not done; don't try it in another way."
@@ -46,6 +47,8 @@ class Bench:
     words: tuple[str, ...] = ()
     """What the person wrote to the one who handed this on."""
     ask: Callable[[Approval], Approval] = lambda approval: approval
+    purse: Purse = field(default_factory=Purse)
+    """What all of it may cost together with what it is done for."""
 
 
 class Calls:
@@ -67,7 +70,7 @@ class Calls:
         for call in self._record.unanswered():
             situation = replace(self._bench.situation, trust=trust, tier=self._tier(model))
             result = await self._one(call, situation, model)
-            self._record.add_result(call, result)
+            self._record.add_result(call, result, self._bench.core.settings.max_tool_result_chars)
             await self._record.save()
             trust = Trust.UNTRUSTED if result.trust is Trust.UNTRUSTED else trust
 
@@ -86,7 +89,6 @@ class Calls:
             result = await self._judged(call, prepared, context, decision)
         else:
             result = prepared
-        result = replace(result, text=shorten(result.text, self._bench.core.settings.max_tool_result_chars))
         self._record.did(
             Deed(
                 at=self._bench.core.clock(),
@@ -154,6 +156,7 @@ class Calls:
             words=(*self._bench.words, *record.own_words()),
             heard=tuple(record.results()),
             lent=self._bench.desk,
+            purse=self._bench.purse,
         )
 
     def _tier(self, model: str) -> Tier:

@@ -45,6 +45,15 @@ class Stopped:
 
 
 @dataclass(frozen=True, slots=True)
+class SpentUp:
+    """One more call might cost more than one message may; `used` is how much of that it has, in words."""
+
+    used: str
+    text: str = ""
+    """What was said until then."""
+
+
+@dataclass(frozen=True, slots=True)
 class NoModelLeft:
     """Every candidate failed or rests. `retry_at` is in seconds since the epoch."""
 
@@ -71,7 +80,9 @@ class Failed:
     """A fault of ours; the log has its trace."""
 
 
-Outcome = Answered | Told | OutOfSteps | OutOfTime | Stopped | NoModelLeft | Reported | Waits | Failed
+Outcome = (
+    Answered | Told | OutOfSteps | OutOfTime | Stopped | SpentUp | NoModelLeft | Reported | Waits | Failed
+)
 
 
 def say(outcome: Outcome, now: float) -> str:
@@ -83,8 +94,8 @@ def say(outcome: Outcome, now: float) -> str:
             return text
         case Waits(asked):
             return asked.question
-        case OutOfSteps(steps):
-            return f"I took {steps} steps and am not done. Say “go on”, or ask for a smaller part of it."
+        case OutOfSteps() | SpentUp():
+            return _at_its_limit(outcome)
         case OutOfTime(seconds, text):
             return f"{_begun(text)}I stopped after {_minutes(seconds)}. Say “go on”, or ask for less at once."
         case Stopped(text):
@@ -93,6 +104,17 @@ def say(outcome: Outcome, now: float) -> str:
             return _no_model(path, retry_at, now)
         case Failed():
             return "Something in me failed while I worked on this; my log says what. Please try once more."
+
+
+def _at_its_limit(outcome: OutOfSteps | SpentUp) -> str:
+    match outcome:
+        case OutOfSteps(steps):
+            return f"I took {steps} steps and am not done. Say “go on”, or ask for a smaller part of it."
+        case SpentUp(used, text):
+            return (
+                f"{_begun(text)}This message has used up what one message may cost: {used} are gone, and one more "
+                "step might take more than the rest. Say “go on” to let me continue."
+            )
 
 
 def words(outcome: Outcome) -> str:

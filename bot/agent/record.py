@@ -13,10 +13,10 @@ from bot.safety.audit import Anchor, Anchors, Deed
 from bot.safety.rules import Trust, worst
 from bot.storage import sessions, turns
 from bot.storage.database import Database, Transaction
-from bot.storage.tables import Approval, Inbox, Outbox, Session, Turn, TurnState
+from bot.storage.tables import Approval, Inbox, Outbox, Session, ToolOutput, Turn, TurnState
 from bot.storage.tables import Message as Row
 from bot.storage.turns import Ending, Said, Step
-from bot.toolbox import ToolResult
+from bot.toolbox import ToolResult, shorten
 from providers.types import Attempt, Message, Route, Thoughts, ToolCall
 
 log = logging.getLogger(__name__)
@@ -51,13 +51,14 @@ class Past:
 class Result:
     """How a turn ended, for its row: the outcome's name, who answered, every call's attempts, the notices shown.
 
-    `forget` says that the conversation up to here leaves the context."""
+    `forget` says that the conversation up to here leaves the context, `told` what the owner learns of caps by it."""
 
     outcome: str
     route: str
     paths: Sequence[Sequence[Attempt]]
     shown: Mapping[str, Any]
     forget: bool = False
+    told: Sequence[str] = ()
 
 
 class Record:
@@ -80,6 +81,7 @@ class Record:
         self._writing = asyncio.Lock()
         self._approvals = {approval.call: approval for approval in loaded.approvals}
         self._deeds: list[Deed] = []
+        self._outputs: list[ToolOutput] = []
 
     @classmethod
     async def begin(
@@ -135,6 +137,17 @@ class Record:
                 return list(message.tool_calls[results:])
         return []
 
+    def trust_of_past(self, turns: int) -> Trust:
+        """The worst label of the summary and of so many of the newest earlier turns."""
+        summed_up = Trust(self.session.summary_trust) if self.summary else Trust.OWN
+        return worst(summed_up, *(past.trust for past in self.history[len(self.history) - turns :]))
+
+    @property
+    def summary(self) -> str:
+        """What stands for the turns before `history`; "" where there is nothing before them."""
+        session = self.session
+        return session.summary if session.summarised > session.history_after else ""
+
     @property
     def trust(self) -> Trust:
         """The worst label of what this turn holds."""
@@ -157,7 +170,7 @@ class Record:
         """Note a tool's call for the audit log, durable with the next `save`."""
         self._deeds.append(deed)
 
-    def add(self, message: Message, trust: Trust = Trust.OWN) -> None:
+    def add(self, message: Message, trust: Trust = Trust.OWN, *, kept: str = "") -> None:
         """Append a message; it is on disk after the next `save` or `finish`."""
         self.said.append(message)
         self.labels.append(trust)
@@ -172,13 +185,32 @@ class Record:
                 tool_call_id=message.tool_call_id,
                 thoughts=_stored(message.thoughts),
                 trust=trust,
+                kept=kept,
                 created_at=self._clock(),
             )
         )
 
-    def add_result(self, call: ToolCall, result: ToolResult) -> None:
-        """Append what a tool said to a call."""
-        self.add(Message("tool", result.text, tool_call_id=call.id), result.trust)
+    def add_result(self, call: ToolCall, result: ToolResult, most: int) -> None:
+        """Append what a tool said to a call: its head and tail where it has more than `most` characters. What is cut,
+        and what is from outside and so leaves the context with the turn, is kept whole beside it.
+        """
+        text, handle = result.text, ""
+        if len(text) > most or result.trust is Trust.UNTRUSTED:
+            handle = f"r{self.turn.id}-{sum(message.role == 'tool' for message in self.said) + 1}"
+            self._outputs.append(
+                ToolOutput(
+                    handle=handle,
+                    session=self.session.key,
+                    turn=self.turn.id or 0,
+                    tool=call.name,
+                    text=text,
+                    trust=result.trust,
+                    at=self._clock(),
+                )
+            )
+        if len(text) > most:
+            text = f"{shorten(text, most)}\n[the whole: result_read {handle}]"
+        self.add(Message("tool", text, tool_call_id=call.id), result.trust, kept=handle)
 
     async def save(self) -> None:
         """Make every step so far durable."""
@@ -209,6 +241,7 @@ class Record:
                 ended_at=self._clock(),
                 shown=dict(result.shown) if result.shown != self.shown else None,
                 forget=result.forget,
+                told=result.told,
                 resolved=[row.id for row in self.rows if row.id is not None],
             )
 
@@ -223,8 +256,8 @@ class Record:
     async def _in_order(self, transaction: Callable[[Step], _Transaction], outbox: Sequence[Outbox]) -> None:
         # A preview is recorded beside the turn's own steps; each message must be in exactly one of these commits.
         async with self._writing:
-            step = Step(self._unsaved, self._unlinked, self._deeds)
-            self._unsaved, self._unlinked, self._deeds = [], [], []
+            step = Step(self._unsaved, self._unlinked, self._deeds, self._outputs)
+            self._unsaved, self._unlinked, self._deeds, self._outputs = [], [], [], []
             stored = self.turn.id
 
             def undo() -> None:
@@ -269,7 +302,8 @@ def _thoughts(stored: Mapping[str, Any] | None) -> Thoughts | None:
 def _load(s: Transaction, turn: Turn, *, history: bool) -> _Loaded:
     row = sessions.get(s, turn.session)
     assert row is not None  # noqa: S101 -- made with the message that started the turn
-    past = turns.history(s, turn.session, row.history_after, _HISTORY_ROWS) if history else []
+    after = max(row.history_after, row.summarised)
+    past = turns.history(s, turn.session, after, _HISTORY_ROWS) if history else []
     steps = turns.steps(s, turn.id) if turn.id is not None else []
     asked = turns.approvals(s, turn.id) if turn.id is not None else []
     return _Loaded(row, past, turns.shown(s, turn.session) if history else {}, steps, asked)
@@ -278,8 +312,15 @@ def _load(s: Transaction, turn: Turn, *, history: bool) -> _Loaded:
 def _by_turn(transcript: Sequence[Said]) -> list[Past]:
     grouped: dict[int, list[Said]] = {}
     for said in transcript:
-        grouped.setdefault(said.turn, []).append(said)
+        grouped.setdefault(said.turn, []).append(_left_behind(said))
     return [
         Past([_message(said) for said in turn], worst(*(Trust(said.trust) for said in turn)))
         for turn in grouped.values()
     ]
+
+
+def _left_behind(said: Said) -> Said:
+    """What came from outside leaves the context with its turn; a handle to it stays."""
+    if said.role != "tool" or said.trust == Trust.OWN or not said.kept:
+        return said
+    return said._replace(content=f"[from outside; result_read {said.kept} shows it again]", trust=Trust.OWN)

@@ -14,13 +14,13 @@ from typing import Protocol
 
 from bot import onboarding
 from bot.agent.calls import Bench, Calls, Suspended
-from bot.agent.outcomes import Answered, NoModelLeft, Outcome, OutOfSteps, Told, Waits
+from bot.agent.outcomes import Answered, NoModelLeft, Outcome, OutOfSteps, SpentUp, Told, Waits
 from bot.agent.record import Record
 from bot.context import budget
 from bot.core import Core
 from bot.safety.rules import Trust, worst
 from bot.text import valid
-from providers.errors import NoModel, UnknownName
+from providers.errors import NoModel, OverAllowance, UnknownName
 from providers.tokens import estimate_tokens
 from providers.types import Attempt, ChatReply, ChatRequest, Message, Restart, TextDelta, ToolCall
 
@@ -95,11 +95,20 @@ class Turn:
         self._most_tokens: int | None = None
         """Set once a conversation was too long for every model: half of what it was."""
         self._past_trust = Trust.OWN
+        self._estimated = 0
+        self.room = 0
+        """Tokens that the last request's prompt had room for."""
 
     @property
     def begun(self) -> str:
         """The answer so far, where the turn is ended in the middle of one."""
         return valid(self._seat.shown.text)
+
+    @property
+    def _said(self) -> str:
+        """What the model said last beside its calls."""
+        said = reversed(self._record.said)
+        return next((m.content for m in said if m.role == "assistant" and m.content.strip()), "")
 
     @property
     def trust(self) -> Trust:
@@ -114,6 +123,8 @@ class Turn:
             return Waits(asked)
         except NoModel as error:
             self.paths.append(error.path)
+            if any(attempt.error == OverAllowance.__name__ for attempt in error.path):
+                return SpentUp(self._bench.purse.words(), self._said)
             return NoModelLeft(error.path, error.retry_at)
         except UnknownName as error:
             return Told(
@@ -174,22 +185,28 @@ class Turn:
         assert reply is not None  # noqa: S101 -- the client ends with a reply or raises
         self.paths.append(reply.path)
         self.route = str(reply.route)
+        self._bench.purse.spend(reply)
+        if not reply.tiny:
+            self._core.calibration.reported(self.route, self._estimated, reply.usage.prompt_tokens)
         return replace(reply, message=_valid(reply.message))
 
     def _request(self, *, tools: bool) -> ChatRequest:
         core, record, seat = self._core, self._record, self._seat
         candidates = core.models.candidates(seat.name)
-        first = next((c.info for c in candidates if not c.info.tiny), None)
-        situation = replace(self._bench.situation, trust=self.trust, tier=first.tier if first else "weak")
-        offered = self._bench.toolbox.offered(situation) if tools else ()
-        room = budget.prompt_budget(
-            first.context_window if first else None, core.settings.max_tokens, offered
+        first = next((c for c in candidates if not c.info.tiny), None)
+        situation = replace(
+            self._bench.situation, trust=self.trust, tier=first.info.tier if first else "weak"
         )
+        offered = self._bench.toolbox.offered(situation) if tools else ()
+        window = first.info.context_window if first else None
+        room = budget.prompt_budget(window, core.settings.max_tokens, offered)
+        self.room = room = core.calibration.room(str(first.route), room) if first else room
         room = min(room, self._most_tokens or room)
         notes = self._notes if tools else [*self._notes, Message("user", _ANSWER_NOW)]
         past = [turn.messages for turn in record.history]
         fitted = budget.fit(seat.system(), past, [*record.said, *notes], budget=room)
-        self._past_trust = worst(*(turn.trust for turn in record.history[len(past) - fitted.turns :]))
+        self._past_trust = record.trust_of_past(fitted.turns)
+        self._estimated = estimate_tokens(fitted.messages, offered)
         return ChatRequest(
             messages=fitted.messages,
             tools=offered,
@@ -199,6 +216,7 @@ class Turn:
             brief=core.prompts.brief(past, record.said),
             role=seat.role,
             session=record.session.key,
+            allowance=self._bench.purse.left,
         )
 
     async def _act(self, reply: ChatReply) -> None:

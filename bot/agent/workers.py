@@ -26,6 +26,7 @@ from bot.core import Core
 from bot.desk import Desk, Output, Task, ToolContext, ToolError
 from bot.gateway.approvals import Approvals
 from bot.gateway.bus import Bus
+from bot.purse import Purse
 from bot.safety.rules import Role, Situation, Trust
 from bot.storage import turns, workers
 from bot.storage.tables import Outbox
@@ -105,7 +106,7 @@ class Workers:
             task=_stored(task, context),
             started_at=core.clock(),
         )
-        outcome, record = await self._work(row, context.situation)
+        outcome, record = await self._work(row, context.situation, context.purse)
         if isinstance(outcome, Waits):
             raise outcome.asked
         return Output(_said(outcome, core), record.trust)
@@ -161,7 +162,7 @@ class Workers:
     async def _alone(self, row: Row) -> None:
         core = self._house.core()
         try:
-            outcome, record = await self._work(row, None)
+            outcome, record = await self._work(row)
         finally:
             self._background.pop(row.id or 0, None)
         if isinstance(outcome, Waits):
@@ -172,8 +173,10 @@ class Workers:
             return
         await self._deliver(row, f"[Task {row.id} is done]\n{_said(outcome, core)}", record.trust)
 
-    async def _work(self, row: Row, situation: Situation | None) -> tuple[Outcome, Record]:
-        """Run a worker's turn to its end, or to a question."""
+    async def _work(
+        self, row: Row, situation: Situation | None = None, purse: Purse | None = None
+    ) -> tuple[Outcome, Record]:
+        """Run a worker's turn to its end, or to a question. `purse` is that of the turn which waits for it."""
         house, core = self._house, self._house.core()
         task = _loaded(row)
         situation = situation or Situation(role=house.role_of(row.person))
@@ -183,6 +186,7 @@ class Workers:
         profile = house.profiles.get(task.profile)
         tools = _tools(core, task, profile)
         bench = Bench(core, house.desk(), tools, situation, task.depth, task.words, house.approvals.ask)
+        bench = replace(bench, purse=purse or await Purse.of(core.database, core.config, record.turn))
         seat = Seat(
             profile.model or RUNNER,
             RUNNER,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from providers.tokens import estimate_tokens
 from providers.types import Message, ToolDef
 
+_LEFT_OUT = "({} earlier turns of this conversation are left out here; what they held may be asked for.)"
 DEFAULT_WINDOW = 32_768
 """Tokens assumed where nobody says how large a model's window is."""
 
@@ -27,12 +28,14 @@ def fit(
     *,
     budget: int,
 ) -> Fitted:
-    """System prompt, as many of the newest turns as `budget` tokens allow, and all of the current one.
+    """System prompt, as many of the newest turns as `budget` tokens allow, and all of the current one. Where older
+    turns are left out, the prompt says so.
 
     What a person wrote in a row is one message: a question that got no answer goes along with the next, and some
     models' templates refuse two messages of a kind.
     """
-    used = estimate_tokens([system, *said])
+    noted = replace(system, content=f"{system.content}\n\n{_LEFT_OUT.format(len(history))}")
+    used = estimate_tokens([noted, *said])
     kept: list[Message] = []
     turns = 0
     for turn in reversed(history):
@@ -41,6 +44,9 @@ def fit(
             break
         kept[:0] = turn
         turns += 1
+    if turns < len(history):
+        noted = replace(system, content=f"{system.content}\n\n{_LEFT_OUT.format(len(history) - turns)}")
+        return Fitted((noted, *_joined([*kept, *said])), turns)
     return Fitted((system, *_joined([*kept, *said])), turns)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +25,19 @@ _BRIEF_CHARS = 600
 _PERSONA_CHARS = 8000
 
 
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a conversation's prompt is made from. `known` is what memory holds, `helpers` what skills and kinds of
+    workers there are, `pinned` the person's rules word for word, `summary` what stands for the turns before.
+    """
+
+    channel: str
+    known: str = ""
+    helpers: str = ""
+    pinned: tuple[str, ...] = ()
+    summary: str = ""
+
+
 class PromptBuilder:
     """`clock` gives seconds since the epoch."""
 
@@ -31,11 +45,21 @@ class PromptBuilder:
         self._workspace = workspace
         self._clock = clock
 
-    def system(self, channel: str, known: str = "") -> Message:
-        """The system message of a conversation on a channel; `known` is what memory holds."""
+    def system(self, scene: Scene) -> Message:
+        """The system message of a conversation: what never changes first, what changes with each day last."""
         today = datetime.fromtimestamp(self._clock(), UTC).astimezone()
-        place = f"You are talking over {channel}. Today is {today:%A %d %B %Y}."
-        parts = (self._persona(), _RULES, known, place)
+        pinned = "\n".join(f"- {rule}" for rule in scene.pinned)
+        parts = (
+            self._persona(),
+            _RULES,
+            scene.helpers,
+            scene.known,
+            f"The person's rules for this conversation:\n{pinned}" if pinned else "",
+            f"What was said before in this conversation, summed up:\n{scene.summary}"
+            if scene.summary
+            else "",
+            f"You are talking over {scene.channel}. Today is {today:%A %d %B %Y}.",
+        )
         return Message("system", "\n\n".join(part for part in parts if part))
 
     def brief(self, history: Sequence[Sequence[Message]], said: Sequence[Message]) -> tuple[Message, ...]:

@@ -13,6 +13,8 @@ approval                      calls that wait for the owner's word
 audit, audit_payload          the chain of what tools did, and what lies beside it
 observation, fact_version     what conversations held of a person, and the facts that came of it
 learning                      how tools failed
+tool_output                   the whole of what a tool said
+calibration                   how models count tokens
 origin                        which files of the workspace hold words from outside
 """
 
@@ -100,6 +102,12 @@ class Session(SQLModel, table=True):
     private: bool = True
     model: str = ""
     history_after: int = 0
+    summary: str = ""
+    """What stands for the messages with an id up to `summarised`, with the worst label of them."""
+    summarised: int = 0
+    summary_trust: str = "own"
+    pinned: list[str] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    """Rules of the person for this conversation, kept word for word."""
     observed: int = 0
     """Messages with an id up to this were looked at for what is worth remembering."""
     created_at: float
@@ -169,8 +177,8 @@ class Message(SQLModel, table=True):
     """What the model wants back with this message: {"provider", "model", "blocks"}."""
     trust: str = "own"
     """own or untrusted: whose words it holds (`bot.safety.rules.Trust`)."""
-    kept: int | None = None
-    """The `result` that holds the whole of what a tool said, where this shows a part of it."""
+    kept: str = ""
+    """Handle of the `tool_output` that holds the whole of what a tool said."""
     created_at: float
 
     __table_args__ = (Index("message_history", "session", "id"),)
@@ -371,3 +379,25 @@ class Learning(SQLModel, table=True):
     at: float
 
     __table_args__ = (UniqueConstraint("tool", "text"),)
+
+
+class ToolOutput(SQLModel, table=True):
+    """The whole of what a tool said, where the conversation shows a part of it or nothing."""
+
+    __tablename__ = "tool_output"
+
+    handle: str = Field(primary_key=True)
+    session: str = Field(index=True)
+    turn: int
+    tool: str
+    text: str
+    trust: str
+    at: float
+
+
+class Calibration(SQLModel, table=True):
+    """How many tokens a model counts for one that we estimate."""
+
+    route: str = Field(primary_key=True)
+    factor: float
+    at: float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ from sqlmodel import col
 from sqlmodel import select as sqlmodel_select
 
 from bot.safety.audit import Anchor, Deed
-from bot.storage import audit, sessions, values
+from bot.storage import audit, ledger, sessions, values
 from bot.storage.tables import (
     Approval,
     ApprovalState,
@@ -20,6 +21,7 @@ from bot.storage.tables import (
     Message,
     NoticeState,
     Outbox,
+    ToolOutput,
     Turn,
     TurnState,
 )
@@ -29,7 +31,7 @@ _TAKE = _INBOX.update().where(_INBOX.c.id.in_(bindparam("these", expanding=True)
 _TAKE_ALL = _INBOX.update().where(
     or_(_INBOX.c.turn == bindparam("of"), _INBOX.c.id.in_(bindparam("these", expanding=True)))
 )
-_SAID_OF = ("turn", "role", "content", "tool_calls", "tool_call_id", "trust", "thoughts")
+_SAID_OF = ("turn", "role", "content", "tool_calls", "tool_call_id", "trust", "thoughts", "kept")
 _SAID = select(*(_MESSAGE.c[name] for name in _SAID_OF))
 _STEPS = _SAID.where(_MESSAGE.c.turn == bindparam("that")).order_by(_MESSAGE.c.id)
 _HISTORY = (
@@ -52,6 +54,7 @@ class Said(NamedTuple):
     tool_call_id: str
     trust: str
     thoughts: dict[str, Any] | None
+    kept: str
 
 
 @dataclass(slots=True)
@@ -61,6 +64,7 @@ class Step:
     messages: list[Message]
     inbox: list[int] = field(default_factory=list)
     deeds: list[Deed] = field(default_factory=list)
+    outputs: list[ToolOutput] = field(default_factory=list)
     anchor: Anchor | None = None
     """Set by the transaction: the new end of the audit log."""
 
@@ -81,6 +85,8 @@ class Ending:
     """Inbox ids that this answer settles, those that enter by the last step included."""
     forget: bool = False
     """Whether the conversation up to here leaves the context."""
+    told: Sequence[str] = ()
+    """What the owner learns of caps by this answer; see `bot.storage.ledger.remember`."""
 
 
 def record(s: Db, turn: Turn, step: Step) -> Turn:
@@ -167,6 +173,8 @@ def finish(s: Db, turn: Turn, ending: Ending) -> Turn:
         values.add(s, out)
     if ending.shown is not None:
         s.merge(NoticeState(session=turn.session, shown=ending.shown, updated_at=ending.ended_at))
+    if ending.told:
+        ledger.remember(s, ending.told, ending.ended_at)
     if ending.forget:
         sessions.forget_history(s, turn.session)
     return turn
@@ -197,5 +205,6 @@ def _append(s: Db, turn: Turn, step: Step) -> int:
     for message in step.messages:
         message.turn = number
     values.add_all(s, step.messages)
+    values.add_all(s, step.outputs)
     step.anchor = audit.append(s, turn, step.deeds)
     return number

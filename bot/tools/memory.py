@@ -9,10 +9,12 @@ from pydantic import BaseModel, Field
 
 from bot.memory.memory import Memory
 from bot.safety.rules import Trust, worst
+from bot.storage import contexts
 from bot.storage import memory as rows
 from bot.toolbox import Act, Kit, Output, ToolContext, ToolError, ToolFunction, ToolSpec
 
 _MOST_HITS = 8
+_MOST_PINS = 10
 
 
 class RememberArguments(BaseModel):
@@ -22,6 +24,11 @@ class RememberArguments(BaseModel):
 
 class ForgetArguments(BaseModel):
     words: str = Field(min_length=1, description="words that the fact holds")
+
+
+class PinArguments(BaseModel):
+    rule: str = Field(min_length=1, max_length=300, description="the person's rule, in their own words")
+    off: bool = Field(default=False, description="whether it no longer holds")
 
 
 class RecallArguments(BaseModel):
@@ -49,6 +56,24 @@ async def forget(context: ToolContext, arguments: ForgetArguments) -> str:
     if not gone:
         raise ToolError("No fact holds these words; what is known stands in your instructions.")
     return "Forgotten:\n" + "\n".join(f"- {text}" for text in gone)
+
+
+async def pins(context: ToolContext, arguments: PinArguments) -> Act:
+    """Whether the rule is the person's, word for word."""
+    return Act.NOTE if context.said(arguments.rule) or arguments.off else Act.REMEMBER
+
+
+async def pin(context: ToolContext, arguments: PinArguments) -> str:
+    change = partial(
+        contexts.pin,
+        session=context.session,
+        rule=arguments.rule.strip(),
+        off=arguments.off,
+        most=_MOST_PINS,
+    )
+    if problem := await context.desk.database.write(change):
+        raise ToolError(problem)
+    return "It no longer holds." if arguments.off else "Pinned: it stays word for word in this conversation."
 
 
 async def recall(context: ToolContext, arguments: RecallArguments) -> Output:
@@ -84,6 +109,14 @@ SPEC = ToolSpec(
             ForgetArguments,
             forget,
             Act.REMEMBER,
+            Kit.MAIN,
+        ),
+        ToolFunction(
+            "pin",
+            "Keeps a rule of the person for this conversation word for word, however long it gets.",
+            PinArguments,
+            pin,
+            pins,
             Kit.MAIN,
         ),
         ToolFunction(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.context.prompt import PERSONA_FILE, PromptBuilder
+from bot.context.prompt import PERSONA_FILE, PromptBuilder, Scene
 from providers.types import Message, ToolCall
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC).timestamp()
@@ -19,7 +19,7 @@ def prompts(tmp_path: Path) -> PromptBuilder:
 
 
 def test_place_and_day_come_last_so_that_the_rest_can_be_cached(prompts: PromptBuilder) -> None:
-    text = prompts.system("telegram").content
+    text = prompts.system(Scene("telegram")).content
     assert text.startswith("You are a personal assistant")
     assert text.endswith("You are talking over telegram. Today is Wednesday 04 March 2026.")
 
@@ -27,14 +27,14 @@ def test_place_and_day_come_last_so_that_the_rest_can_be_cached(prompts: PromptB
 def test_the_persona_is_read_anew_each_time_and_bounded(prompts: PromptBuilder, tmp_path: Path) -> None:
     persona = tmp_path / PERSONA_FILE
     persona.write_text("You are a pirate.\n")
-    assert prompts.system("x").content.startswith("You are a pirate.\n\nUse tools")
+    assert prompts.system(Scene("x")).content.startswith("You are a pirate.\n\nUse tools")
     persona.write_bytes(b"caf\xe9 " * 100_000)
-    assert 8000 < len(prompts.system("x").content) < 9000
+    assert 8000 < len(prompts.system(Scene("x")).content) < 9000
     persona.write_text("  \n")
-    assert prompts.system("x").content.startswith("You are a personal assistant")
+    assert prompts.system(Scene("x")).content.startswith("You are a personal assistant")
     persona.unlink()
     persona.mkdir()
-    assert prompts.system("x").content.startswith("You are a personal assistant")
+    assert prompts.system(Scene("x")).content.startswith("You are a personal assistant")
 
 
 def test_a_tiny_model_gets_the_last_words_only(prompts: PromptBuilder) -> None:

@@ -12,7 +12,7 @@ down_revision = "0002"
 def upgrade() -> None:
     op.add_column("message", sa.Column("trust", sa.String(), nullable=False, server_default="own"))
     op.add_column("inbox", sa.Column("trust", sa.String(), nullable=False, server_default="own"))
-    op.add_column("message", sa.Column("kept", sa.Integer(), nullable=True))
+    op.add_column("message", sa.Column("kept", sa.String(), nullable=False, server_default=""))
     op.add_column("turn", sa.Column("parent", sa.Integer(), nullable=True))
     op.add_column("turn", sa.Column("call", sa.String(), nullable=False, server_default=""))
     op.add_column("turn", sa.Column("task", sa.JSON(none_as_null=True), nullable=True))
