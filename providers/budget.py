@@ -49,6 +49,11 @@ class Cap:
         """So much of what it counts, for a person."""
         return dollars(value) if self.unit == "usd" else f"{value:,.0f} tokens"
 
+    def share(self, value: float) -> str:
+        """So much of the cap, for a person."""
+        used = dollars(value) if self.unit == "usd" else f"{value:,.0f}"
+        return f"{used} of {self.amount(self.most)}"
+
     def of(self, amount: Amount) -> float:
         return amount.usd if self.unit == "usd" else amount.tokens
 
@@ -267,7 +272,7 @@ def _over_limit(wanted: Wanted, lacking: list[Standing]) -> Refusal:
     lasting = [s for s in lacking if _lasting(wanted, s)]
     worst = max(lasting or lacking, key=lambda s: s.until)
     cap, need = worst.cap, worst.cap.of(wanted.cost(wanted.least))
-    used = f"{cap.amount(worst.spent)} of {cap.amount(cap.most)} a {cap.period} spent"
+    used = f"{cap.share(worst.spent)} a {cap.period} spent"
     if not lasting:
         return Refusal(OverLimit, f"{used}, and calls under way may take the rest ({cap.setting})")
     return Refusal(OverLimit, f"{used}, and this may take {cap.amount(need)} ({cap.setting})", worst.until)

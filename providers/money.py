@@ -27,7 +27,7 @@ def cost(price: Price | None, usage: Usage) -> float | None:
 
 def dollars(amount: float) -> str:
     """For a person: $12.50, and $0.0031 where there is little."""
-    if amount >= 1 or amount < DUST:
+    if amount >= 0.1 or amount < DUST:
         return f"${max(amount, 0.0):.2f}"
     whole, _, part = f"{amount:.4f}".partition(".")
     return f"${whole}.{part[:2]}{part[2:].rstrip('0')}" if float(f"{whole}.{part}") else "under $0.0001"
