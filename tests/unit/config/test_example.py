@@ -10,6 +10,7 @@ import pytest
 
 from bot import plugins
 from bot.config import Config, Loaded, load_config
+from bot.config.schema import JobSettings
 from channels.base import ChannelSpec
 from providers.http import LOCAL
 from providers.presets import PRESETS
@@ -69,6 +70,7 @@ def test_every_section_and_key_is_in_it(switched_on: Loaded) -> None:
     assert providers == set(ProviderSettings.model_fields) - {"rate_limit_remaining"}
     (info,) = config.providers["gpu"].model_info.values()
     assert given(info) == set(ModelSettings.model_fields)
+    assert set().union(*(given(job) for job in config.jobs.values())) == set(JobSettings.model_fields)
     for kind in plugins.names("channels.adapters"):
         spec = plugins.load("channels.adapters", kind, ChannelSpec)
         assert given(config.channels[kind]) == set(spec.settings.model_fields), kind

@@ -18,6 +18,9 @@ Problems = Callable[..., list[str]]
 
 SECTIONS = "providers, models, roles, fallback, people, channels, agent, workspace, tools, limits, jobs"
 
+FIVE = 'expected five fields, such as "0 3 * * *" for three o\'clock every night'
+JOBS = ", ".join(plugins.names("bot.jobs"))
+
 NO_ACCOUNT = (
     '"free": free models need an account at OpenRouter, which costs nothing: `nanobot login openrouter`'
 )
@@ -38,6 +41,29 @@ CASES = {
     "a section like no other": (
         "[[zebra]]\nx = 1\n",
         [f"config.toml:1: [zebra]: unknown section; there are: {SECTIONS}"],
+    ),
+    "a typo in a job": (
+        "[jobs.prob]\nevery = 3\n",
+        ["config.toml:1: [jobs.prob]: there is no such job; did you mean [jobs.probe]?"],
+    ),
+    "a job like no other": (
+        "[jobs.zebra]\nevery = 3\n",
+        [f"config.toml:1: [jobs.zebra]: there is no such job; there are: {JOBS}"],
+    ),
+    "a job with two sorts of times, one of them none": (
+        '[jobs.probe]\nevery = 3\ncron = "0 3 * *"\nevry = 1\n',
+        [
+            "config.toml:3: [jobs.probe] cron: stands beside every; expected one of the two",
+            f'config.toml:3: [jobs.probe] cron: "0 3 * *" has 4 fields; {FIVE}',
+            "config.toml:4: [jobs.probe] evry: unknown key; did you mean every?",
+        ],
+    ),
+    "a weekday that there is not": (
+        '[jobs.probe]\ncron = "0 3 * * 8"\n',
+        [
+            "config.toml:2: [jobs.probe] cron: \"0 3 * * 8\" has '8' for a weekday (they are sun to sat, or 0 to 7); "
+            + FIVE
+        ],
     ),
     "a key above every section": (
         "max_steps = 3\n",
