@@ -9,6 +9,7 @@ from typing import Protocol
 
 from bot.config import Config
 from bot.memory.memory import Memory
+from bot.purse import Purse
 from bot.safety.rules import Act, Situation, Trust
 from bot.safety.sandbox import Sandbox
 from bot.safety.words import stands_in
@@ -95,7 +96,7 @@ class ToolContext:
     """What a tool may know of the turn it runs in.
 
     `words` are what the person wrote in this turn, `heard` what tools said in it. `act` is what was allowed: a tool
-    must not do more. `call` is the call's id, `depth` how often the work was handed on.
+    must not do more. `call` is the call's id, `depth` how often the work was handed on, `purse` what is left for it.
     """
 
     workspace: Path
@@ -111,6 +112,7 @@ class ToolContext:
     words: tuple[str, ...] = ()
     heard: tuple[str, ...] = ()
     lent: Desk | None = None
+    purse: Purse = field(default_factory=Purse)
 
     def said(self, text: str) -> bool:
         """Whether it stands word for word in what the person wrote."""

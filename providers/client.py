@@ -192,6 +192,10 @@ class ModelClient:
             for name, settings in catalog.providers.items()
         )
 
+    def now(self) -> float:
+        """The time by its clock, in seconds since the epoch."""
+        return self._means.now()
+
     def standings(self) -> tuple[Standing, ...]:
         """How far each cap of `[limits]` is used now."""
         return self._means.budget.standings(self._means.now())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 TOLD = "[limits]"
 """Under this name, in the place of a session's, stands what the owner was told of caps."""
+_REMEMBERED = 60
 _LEDGER = values.table(Row)
 
 
@@ -119,14 +120,20 @@ def turn_spent(s: Db, *, session: str, since: float) -> Amount:
 
 
 def told(s: Db) -> list[str]:
-    """What the owner was told of caps; see `tell`."""
+    """What the owner was told of caps, as `remember` was given it."""
     row = s.get(NoticeState, TOLD)
     return list(row.shown.get("told", [])) if row is not None else []
 
 
-def tell(s: Db, *, told: list[str], rows: list[Outbox], at: float) -> list[Outbox]:
-    """Remember what the owner is told, together with the message that tells it."""
-    s.merge(NoticeState(session=TOLD, shown={"told": told}, updated_at=at))
+def remember(s: Db, keys: Sequence[str], at: float) -> None:
+    """Note what the owner is told, in the transaction that stores the message."""
+    known = dict.fromkeys((*told(s), *keys))
+    s.merge(NoticeState(session=TOLD, shown={"told": list(known)[-_REMEMBERED:]}, updated_at=at))
+
+
+def tell(s: Db, *, keys: Sequence[str], rows: list[Outbox], at: float) -> list[Outbox]:
+    """Store messages to the owner, and note what they tell."""
+    remember(s, keys, at)
     for row in rows:
         values.add(s, row)
     return rows
