@@ -43,6 +43,7 @@ from bot.ops import control
 from bot.ops.control import Control
 from bot.ops.status import Status
 from bot.safety.rules import Role
+from bot.safety.redaction import Redactor
 from bot.safety.sandbox import Sandbox
 from bot.schedule.bell import Bell
 from bot.schedule.jobs import Hall, Jobs, plans
@@ -256,7 +257,8 @@ async def _assemble(start: Start, parts: _Parts) -> App:
         )
     )
     bell = Bell()
-    desk = Desk(database, core.memory, workers, PostOffice(database, out, time.time), bell, Sandbox())
+    redact = Redactor(secrets(config, start.env))
+    desk = Desk(database, core.memory, workers, PostOffice(database, out, time.time), bell, Sandbox(), redact)
     compactor = Compactor(database, models, time.time)
     treasurer = Treasurer(models, database, out, lambda: people.owner.name, channels)
     await treasurer.load()

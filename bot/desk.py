@@ -89,6 +89,8 @@ class Desk:
     post: Post
     alarm: Alarm
     sandbox: Sandbox
+    redact: Callable[[str], str]
+    """Leaves the values of our secrets out of a text."""
 
 
 @dataclass(frozen=True, slots=True)

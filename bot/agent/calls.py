@@ -89,6 +89,7 @@ class Calls:
             result = await self._judged(call, prepared, context, decision)
         else:
             result = prepared
+        result = replace(result, text=self._bench.desk.redact(result.text))
         self._record.did(
             Deed(
                 at=self._bench.core.clock(),

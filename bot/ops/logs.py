@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable
 from typing import TextIO
 
+from bot.safety.redaction import Redactor
+
 _LOUD_LIBRARIES = ("httpx", "httpcore", "telegram", "uvicorn", "asyncio", "alembic", "markdown_it")
 _PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 """The journal reads `<N>` before a line as its priority; see sd-daemon(3)."""
@@ -17,14 +19,11 @@ class Redacting(logging.Formatter):
 
     def __init__(self, pattern: str, secrets: Iterable[str], *, journal: bool) -> None:
         super().__init__(pattern, "%H:%M:%S")
-        # Longest first, so that a secret that contains another is replaced whole.
-        self._secrets = sorted((secret for secret in secrets if len(secret) >= 6), key=len, reverse=True)
+        self._redact = Redactor(secrets)
         self._journal = journal
 
     def format(self, record: logging.LogRecord) -> str:
-        line = super().format(record)
-        for secret in self._secrets:
-            line = line.replace(secret, "[secret]")
+        line = self._redact(super().format(record))
         if self._journal:
             mark = f"<{_PRIORITIES.get(record.levelno, 6)}>"
             line = mark + line.replace("\n", f"\n{mark}")
