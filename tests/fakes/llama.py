@@ -15,9 +15,11 @@ import importlib.util
 import json
 import os
 import select
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -67,6 +69,33 @@ def llama_server(
                 raise RuntimeError(f"llama.cpp did not start:\n{log.read().decode()[-2000:]}") from None
             finally:
                 process.kill()
+
+
+@contextmanager
+def loading_server(model: Model = "gemma") -> Iterator[LlamaServer]:
+    """Serve `model` too, but begin as soon as it listens: it answers 503 until the model is loaded."""
+    with socket.create_server(("127.0.0.1", 0)) as reserved:
+        port = int(reserved.getsockname()[1])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.fakes.llama", "--model", model, "--port", str(port)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=_HERE.parents[1],
+    )
+    with process:
+        try:
+            until = time.monotonic() + _READY_WITHIN
+            while not _listens(port) and time.monotonic() < until:
+                time.sleep(0.005)
+            yield LlamaServer(f"http://127.0.0.1:{port}", process.pid)
+        finally:
+            process.kill()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as attempt:
+        return attempt.connect_ex(("127.0.0.1", port)) == 0
 
 
 class _NotReady(Exception):
