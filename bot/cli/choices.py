@@ -37,15 +37,6 @@ def gguf_values(file: Path) -> dict[Place, object]:
     return {(*at, "kind"): "llamacpp", (*at, "gguf"): os.path.abspath(file)}  # noqa: PTH100 -- without following links
 
 
-def gguf_problem(file: Path) -> str:
-    """Why this is no model's file, or "". See https://github.com/ggml-org/ggml/blob/master/docs/gguf.md"""
-    try:
-        with file.open("rb") as opened:
-            return "" if opened.read(4) == b"GGUF" else f"{file} is no GGUF file"
-    except OSError as error:
-        return f"{file} can't be read: {error.strerror}"
-
-
 def owner_name(people: Any) -> str:
     """The owner's section in `[people]`, or what it is to be called."""
     table = people if isinstance(people, Mapping) else {}

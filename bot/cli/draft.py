@@ -41,9 +41,10 @@ class Draft:
         self._comments: dict[Place, str] = dict(_COMMENTS)
 
     def put(self, place: Place, value: object, comment: str = "") -> None:
-        """Set a place; None empties it. `comment` goes above it where it is new."""
+        """Set a place; None empties it. `comment` goes above it where it is new, once in a section."""
         self._values[place] = value
-        if comment:
+        beside = (text for other, text in self._comments.items() if other[:-1] == place[:-1])
+        if comment and comment not in beside:
             self._comments[place] = comment
 
     def get(self, place: Place) -> Any:

@@ -11,15 +11,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bot import paths
 from bot.cli.asking import Ask, ask
-from bot.cli.choices import gguf_problem, gguf_values
+from bot.cli.choices import gguf_values
 from bot.cli.draft import Draft
 from bot.cli.options import Options
 from bot.cli.tokens import TELEGRAM, check_token
 from bot.cli.wizard import Wizard, World
 from bot.config import load_config
 from bot.errors import BotError, ConfigError
+from providers import gguf, llama
 from providers.keycheck import Verdict, check_key
+from providers.machine import available_memory
 from providers.presets import PRESETS, complete, privacy_line
 from providers.settings import ProviderSettings
 
@@ -145,7 +148,7 @@ async def _flagged(draft: Draft, flags: Flags, options: Options) -> list[tuple[s
     elif flags.key_env or flags.key_file or flags.api_base or flags.anonymous:
         raise Usage("whose key or address is it? Add --provider NAME")
     if flags.gguf:
-        if problem := gguf_problem(flags.gguf):
+        if problem := gguf.problem(flags.gguf):
             raise BotError(problem)
         for place, value in gguf_values(flags.gguf).items():
             draft.put(place, value, "A model that nanobot runs on this machine, with llama.cpp.")
@@ -249,6 +252,19 @@ async def _sign_in(options: Options, base: str) -> str:
     return key.get_secret_value()
 
 
-async def _local_model(_options: Options, _ask: Ask) -> Path | None:
-    print("  Fetching models is not part of this nanobot yet; a file that you have will do (4).")
-    return None
+async def _local_model(options: Options, asking: Ask) -> Path | None:
+    from bot import local, local_models  # noqa: PLC0415 -- only where it is wanted
+    from bot.cli import local_files  # noqa: PLC0415 -- as above
+    from bot.cli.fetching import local_model  # noqa: PLC0415 -- as above
+
+    async def fetch(model: local_models.LocalModel) -> Path:
+        with local_files.progress(model.title) as shown:
+            return await local_models.fetch(model, paths.models_folder(options.data_folder), shown)
+
+    file = await local_model(asking, available_memory(), fetch)
+    if file is not None and llama.missing():
+        try:
+            await local.install(print)
+        except BotError as error:
+            print(f"  {error}")
+    return file

@@ -12,7 +12,6 @@ from bot.cli.choices import (
     dollars,
     found_comment,
     found_values,
-    gguf_problem,
     gguf_values,
     owner_name,
     paying,
@@ -22,6 +21,7 @@ from bot.cli.firstrun import KEYS_AT, CheckKey
 from bot.cli.keys import key_values
 from bot.config.edit import Place
 from bot.paths import Env
+from providers import gguf
 from providers.keycheck import Verdict
 from providers.presets import PRESETS, Preset, complete, privacy_line
 from providers.registry import FoundProvider
@@ -178,7 +178,7 @@ class Wizard:
     async def _model_file(self, file: Path | None) -> None:
         if file is None:
             return
-        if problem := gguf_problem(file):
+        if problem := gguf.problem(file):
             print(f"  {problem}")
             return
         for place, value in gguf_values(file).items():

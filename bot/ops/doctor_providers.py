@@ -14,7 +14,7 @@ from types import MappingProxyType
 from bot.config.report import nearest
 from bot.ops.doctor import Check, Finding, Findings, Patient
 from bot.ops.doctor_network import connection
-from providers import errors, starter
+from providers import errors, gguf, llama, starter
 from providers.base import Provider
 from providers.client import ModelClient
 from providers.errors import ProviderError
@@ -29,6 +29,7 @@ OWN_PROCESS = ("starter", "llamacpp")
 """Kinds whose server nanobot starts itself."""
 
 _LIST_WITHIN = 15.0
+_LOAD_WITHIN = 120.0
 _CALL_WITHIN = 90.0
 _OTHERWISE = "try another model or provider; if this one should do, please report it"
 _NARROW = 8192
@@ -60,7 +61,10 @@ _FIXES: Mapping[type[ProviderError], str] = MappingProxyType(
 
 def checks(catalog: Catalog) -> list[Check]:
     """One for each provider, and one for all of them together."""
-    each = [Check(name, partial(provider, name), seconds=_CALL_WITHIN + 30.0) for name in catalog.providers]
+    each = [
+        Check(name, partial(provider, name), seconds=_LOAD_WITHIN + _CALL_WITHIN + 30.0)
+        for name in catalog.providers
+    ]
     return [Check("models", chain), *each]
 
 
@@ -125,7 +129,7 @@ async def answering(name: str, settings: ProviderSettings, patient: Patient) -> 
         yield _failed(name, error)
         return
     try:
-        listed = await _listed(live)
+        listed = await _listed(live, _LIST_WITHIN if settings.kind not in OWN_PROCESS else _LOAD_WITHIN)
         if isinstance(listed, ProviderError):
             fix = "is api_base right? It ends where /models and /chat/completions begin, often with /v1"
             yield replace(_failed(name, listed, "its list of models: "), level="warning", fix=fix)
@@ -152,13 +156,11 @@ def missing_parts(settings: ProviderSettings) -> tuple[str, str] | None:
         return (
             (f"the built-in model is not installed ({lacking})", "nanobot local install") if lacking else None
         )
-    file = Path(settings.gguf or "").expanduser()
-    if settings.gguf and file.is_file():
-        return None
-    return (
-        f"its model file is missing: {settings.gguf or 'none is named'}",
-        "nanobot init, and choose a model",
-    )
+    problem = gguf.problem(Path(settings.gguf)) if settings.gguf else "no model's file is named"
+    if problem:
+        return problem, "nanobot init, and choose a model"
+    lacking = llama.missing()
+    return (lacking, "nanobot local install") if lacking else None
 
 
 def rests(status: Mapping[str, object] | None, name: str) -> list[str]:
@@ -192,12 +194,19 @@ async def key_findings(name: str, settings: ProviderSettings) -> Findings:
             yield Finding("warning", name, text, _FIXES[errors.ServerError])
 
 
-async def _listed(live: Provider) -> Sequence[ModelInfo] | ProviderError:
+async def _listed(live: Provider, seconds: float) -> Sequence[ModelInfo] | ProviderError:
+    """Its models. A server that is loading is waited for if it was given more time than a list takes: it is ours."""
     try:
-        async with asyncio.timeout(_LIST_WITHIN):
-            return await live.models()
+        async with asyncio.timeout(seconds):
+            while True:
+                try:
+                    return await live.models()
+                except errors.Loading:
+                    if seconds <= _LIST_WITHIN:
+                        raise
+                    await asyncio.sleep(0.5)
     except TimeoutError:
-        return errors.Stalled(f"not told within {_LIST_WITHIN:.0f} s")
+        return errors.Stalled(f"not told within {seconds:.0f} s")
     except ProviderError as error:
         return error
 

@@ -169,7 +169,7 @@ async def test_flags_write_what_a_start_reads(machine: Machine, monkeypatch: pyt
         (("--key-env", "X"), 2, "--provider"),
         (("--provider", "groq", "--key-env", "NOT_SET"), 1, "NOT_SET is not set"),
         (("--provider", "groq", "--key-file", "/nowhere"), 1, "/nowhere: can't be read"),
-        (("--gguf", "/nowhere.gguf"), 1, "/nowhere.gguf can't be read"),
+        (("--gguf", "/nowhere.gguf"), 1, "/nowhere.gguf: No such file"),
         (("--limit-day", "-1"), 2, "--limit-day"),
     ],
 )

@@ -20,6 +20,7 @@ from bot.ops import doctor_providers
 from bot.ops.doctor import Check, Finding, Findings, Patient, clock, database, disk, examine, worst
 from providers.registry import Catalog
 from providers.settings import ProviderSettings
+from tests.fakes import gguf
 from tests.fakes.llm import LLMFake, Reply, Setup
 
 CALL = Reply.tool("note_number", {"number": 7})
@@ -194,8 +195,7 @@ async def test_a_model_file_that_is_gone(tmp_path: Path) -> None:
 
 
 async def test_a_model_that_the_running_bot_holds_is_not_loaded_twice(tmp_path: Path) -> None:
-    (tmp_path / "model.gguf").write_bytes(b"GGUF")
-    settings = {"kind": "llamacpp", "gguf": str(tmp_path / "model.gguf")}
+    settings = {"kind": "llamacpp", "gguf": str(gguf.write(tmp_path / "model.gguf"))}
 
     findings = await found(patient(tmp_path, status={"providers": []}, x=settings))
 

@@ -17,6 +17,7 @@ from bot.config import load_config
 from providers.keycheck import Verdict
 from providers.registry import FoundProvider
 from providers.settings import ProviderSettings
+from tests.fakes import gguf
 
 MINE = """\
 # mine
@@ -102,9 +103,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    made = tmp_path / "my model.gguf"
-    made.write_bytes(b"GGUF\x03\x00\x00\x00")
-    return made
+    return gguf.write(tmp_path / "my model.gguf")
 
 
 OLLAMA = FoundProvider(
@@ -253,9 +252,9 @@ async def test_a_fetched_model_and_one_of_ones_own(file: Path, model: Path) -> N
         f"providers.local_model.{k}": v for k, v in expected["providers"]["local_model"].items()
     }
 
-    own, draft = wizard(file, Person("4", str(model)))
-    assert await own.run()
-    assert draft.get(("providers",)) == expected["providers"]
+    text = await written(file, Person("4", str(model)))
+    assert tomllib.loads(text) == expected
+    assert text.count("# A model that nanobot runs on this machine") == 1
 
 
 @pytest.mark.parametrize("name", ["missing.gguf", "config.toml"])
@@ -264,7 +263,7 @@ async def test_what_is_no_model_is_said(file: Path, name: str, capsys: pytest.Ca
 
     await written(file, Person("4", str(file.with_name(name))))
 
-    assert f"{name} " in capsys.readouterr().out
+    assert f"{name}: " in capsys.readouterr().out
     assert file.read_text() == ""
 
 
