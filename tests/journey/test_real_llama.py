@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +13,7 @@ import httpx
 import pytest
 
 from providers.discovery import probe_local
-from tests.fakes.llama import LlamaServer, llama_server
+from tests.fakes.llama import LlamaServer, llama_server, weights
 from tests.journey.conversation import talking
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
@@ -50,3 +53,31 @@ async def test_two_chats_in_a_row_survive_the_closed_connection(tmp_path: Path, 
             assert heard.answers
             assert heard.notices == []
             assert "No model" not in heard.answer
+
+
+def test_a_models_file_in_the_data_folder_is_all_that_a_conversation_needs(tmp_path: Path) -> None:
+    (tmp_path / "data" / "models").mkdir(parents=True)
+    (tmp_path / "data" / "models" / "small.gguf").symlink_to(weights("smollm2"))
+    config = tmp_path / "config.toml"
+    config.write_text(f'{CONFIG}[providers.mine]\nkind = "llamacpp"\ngguf = "small.gguf"\n')
+    command = [sys.executable, "-m", "bot", "--config", str(config), "--data", str(tmp_path / "data")]
+    environ = {
+        "HOME": str(tmp_path),
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*command, *words], env=environ, capture_output=True, text=True, check=False)
+
+    checked = run("check")
+    assert checked.returncode == 0, checked.stderr
+    assert f"mine ({tmp_path}/data/models/small.gguf)" in checked.stdout
+    answered = run("chat", "-m", "What is the capital of France?")
+    assert answered.returncode == 0, answered.stderr
+    assert "Paris" in answered.stdout
+
+    (tmp_path / "data" / "models" / "small.gguf").unlink()
+    broken = run("check")
+    assert broken.returncode == 2
+    assert broken.stderr == f"providers.mine: {tmp_path}/data/models/small.gguf: No such file or directory\n"
