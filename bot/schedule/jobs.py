@@ -7,6 +7,7 @@ do is no news worth a flush of the disk: of those only one an hour is stored.
 from __future__ import annotations
 
 import asyncio
+import difflib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -238,7 +239,9 @@ class Jobs:
         if entry is None and name in self._planned:
             raise NoSuchJob(f"the job {name} is off: [jobs.{name}] in the configuration says so")
         if entry is None:
-            raise NoSuchJob(f"there is no job {name!r}; there are: {', '.join(self._planned) or 'none'}")
+            near = difflib.get_close_matches(name, self._planned, n=1)
+            known = f"did you mean {near[0]}?" if near else f"there are: {', '.join(self._planned) or 'none'}"
+            raise NoSuchJob(f"there is no job {name!r}; {known}")
         return entry
 
     def _shown(self, name: str) -> dict[str, Any]:

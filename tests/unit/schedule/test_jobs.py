@@ -260,8 +260,10 @@ async def test_a_run_by_hand_joins_the_one_under_way_and_shifts_nothing(tmp_path
 
 async def test_what_there_is_not_is_said(tmp_path: Path) -> None:
     async with staged(tmp_path, task=Task().plan(), rest=None) as stage:
-        with pytest.raises(BotError, match="there is no job 'tusk'; there are: task, rest"):
+        with pytest.raises(BotError, match=r"there is no job 'tusk'; did you mean task\?"):
             await stage.jobs.run("tusk", 1)
+        with pytest.raises(BotError, match="there is no job 'zebra'; there are: task, rest"):
+            await stage.jobs.run("zebra", 1)
         with pytest.raises(BotError, match=r"\[jobs.rest\] in the configuration"):
             await stage.jobs.pause("rest", paused=True)
         assert [(job["name"], job["state"]) for job in stage.jobs.report()] == [
