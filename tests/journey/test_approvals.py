@@ -153,3 +153,30 @@ async def test_the_label_stays_on_what_was_written_from_it(tmp_path: Path) -> No
         await chat.ask("/new")
         llm.push(Reply.tool("files_read", {"path": "summary.md"}), OVERWRITE)
         assert re.search(r"text from outside", (await chat.ask("read the summary")).question, re.IGNORECASE)
+
+
+async def test_nobody_but_the_owner_decides(tmp_path: Path) -> None:
+    files = workspace(tmp_path)
+    async with LLMFake(READ, OVERWRITE) as llm, talking(tmp_path, config(llm)) as chat:
+        asked = await chat.ask("what does the mail say?")
+        assert "Nothing is open" in await chat.app.approvals.decide("bob", asked.code, yes=True)
+        assert files.joinpath("plan.md").read_text() == "mine"
+
+
+async def test_a_call_that_changed_after_the_question_is_asked_anew(tmp_path: Path) -> None:
+    files = workspace(tmp_path)
+    async with LLMFake(READ, OVERWRITE) as llm:
+        async with cut_off(tmp_path, config(llm)) as chat:
+            asked = await chat.ask("what does the mail say?")
+        with closing(sqlite3.connect(tmp_path / "data" / "nanobot.db")) as database:
+            changed = database.execute(
+                """UPDATE message SET tool_calls = replace(tool_calls, '"evil"', '"worse"')
+                WHERE tool_calls LIKE '%evil%'"""
+            )
+            assert changed.rowcount == 1
+            database.commit()
+        async with talking(tmp_path, config(llm)) as chat:
+            again = await chat.ask(f"/approve {asked.code}")
+            assert '"worse"' in again.question
+            assert again.code != asked.code
+            assert files.joinpath("plan.md").read_text() == "mine"
