@@ -227,3 +227,51 @@ async def test_the_status_shows_addresses_and_models() -> None:
         True,
         "fake-1",
     )
+
+
+async def test_what_a_local_server_told_counts_for_a_minute() -> None:
+    clock = Clock()
+    async with LLMFake(setup=Setup(kind="llama-server")) as llm, client_of(clock, local=llm) as client:
+        for _ in range(3):
+            await client.chat("reasoning", ASK)
+        asked = len(llm.probes)
+        llm.setup = Setup(kind="llama-server", models=("other",), n_ctx=2048)
+        clock.now += 61
+
+        await client.chat("reasoning", ASK)
+
+        [candidate] = client.candidates("reasoning")
+        assert (candidate.route.model, candidate.info.context_window) == ("other", 2048)
+        assert len(llm.probes) == 2 * asked
+
+
+async def test_a_server_that_does_not_tell_again_keeps_what_it_told() -> None:
+    clock = Clock()
+    async with LLMFake(setup=Setup(kind="llama-server")) as llm, client_of(clock, local=llm) as client:
+        await client.chat("reasoning", ASK)
+        llm.extra_routes = lambda request: Answer(500, {}) if request.method == "GET" else None
+        clock.now += 61
+
+        await client.chat("reasoning", ASK)
+
+        assert client.candidates("reasoning")[0].info.context_window == 8192
+
+
+async def test_a_server_that_was_gone_is_asked_again_and_what_it_refused_is_forgotten() -> None:
+    clock = Clock()
+    no_tools = Reply.error(500, {"error": {"message": "tools param requires --jinja flag"}})
+    setup = Setup(kind="llama-server")
+    async with LLMFake(no_tools, Reply("plain"), setup=setup) as llm, client_of(clock, local=llm) as client:
+        with_tool = replace(ASK, tools=(TOOL,))
+        assert (await client.chat("reasoning", with_tool)).message.content == "plain"
+        assert client.candidates("reasoning")[0].info.tools is False
+        await llm.down()
+        with pytest.raises(NoModel):
+            await client.chat("reasoning", with_tool)
+        await llm.up()
+        clock.now += 31
+
+        await client.chat("reasoning", with_tool)
+
+        assert client.candidates("reasoning")[0].info.tools is True
+        assert "tools" in llm.requests[-1].body
