@@ -77,7 +77,7 @@ class Catalogues:
         new = await self._models.catalogue(provider, old.etag if old else "")
         if new is not None:
             await self._database.write(
-                partial(rows.store, provider=provider, models=new.models, etag=new.etag, at=now)
+                partial(rows.list_models, provider=provider, models=new.models, etag=new.etag, at=now)
             )
             free = self._models.stock(provider, new.models, known.measured, fresh=True)
             counted = f"{len(new.models)} models, {len(free)} of them free with tools"

@@ -18,7 +18,7 @@ def lists(s: Db) -> dict[str, Catalogue]:
     return {row.provider: row for row in s.exec(select(Catalogue))}
 
 
-def store(s: Db, *, provider: str, models: list[dict[str, Any]], etag: str, at: float) -> None:
+def list_models(s: Db, *, provider: str, models: list[dict[str, Any]], etag: str, at: float) -> None:
     """Put a new list in the place of the old one."""
     s.merge(Catalogue(provider=provider, models=models, etag=etag, fetched_at=at))
 
