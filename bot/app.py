@@ -42,8 +42,8 @@ from bot.gateway.treasurer import Treasurer
 from bot.ops import control
 from bot.ops.control import Control
 from bot.ops.status import Status
-from bot.safety.rules import Role
 from bot.safety.redaction import Redactor
+from bot.safety.rules import Role
 from bot.safety.sandbox import Sandbox
 from bot.schedule.bell import Bell
 from bot.schedule.jobs import Hall, Jobs, plans
@@ -56,6 +56,7 @@ from bot.storage.lock import locked
 from bot.storage.states import ProviderStates
 from bot.storage.tables import Inbox, Pairing, Turn
 from bot.supervisor import Supervisor
+from bot.usage import Usage
 from channels.base import Channel, ChannelSpec
 from channels.terminal import TerminalChannel
 from channels.types import Address
@@ -96,6 +97,7 @@ class App:
     gate: Gate
     approvals: Approvals
     workers: Workers
+    treasurer: Treasurer
     jobs: Jobs
     scheduler: Scheduler
     status: Status
@@ -128,6 +130,7 @@ class App:
             )
         self._receivers.append(self._supervisor.keep("discovery", self.discovery.watch))
         self._receivers.append(self._supervisor.keep("approvals", self.approvals.watch))
+        self._receivers.append(self._supervisor.keep("limits", self.treasurer.watch))
         self.jobs.start()
         self._receivers.append(self._supervisor.keep("scheduler", self.scheduler.watch))
 
@@ -262,7 +265,6 @@ async def _assemble(start: Start, parts: _Parts) -> App:
     compactor = Compactor(database, models, time.time)
     treasurer = Treasurer(models, database, out, lambda: people.owner.name, channels)
     await treasurer.load()
-    parts.supervisor.keep("limits", treasurer.watch)
     house = House(out, channels, parts.supervisor, approvals, desk, compactor, treasurer, people.role_of)
     agent = Agent(core, house)
     approvals.go_on = partial(_go_on, bus, workers)
@@ -286,7 +288,8 @@ async def _assemble(start: Start, parts: _Parts) -> App:
         started_at=time.time(),
         warnings=start.loaded.notices,
     )
-    gate = Gate(database, people, Commands(bus, models, status.summary, approvals), out, bus)
+    commands = Commands(bus, models, status.summary, approvals, Usage(models, database).report)
+    gate = Gate(database, people, commands, out, bus)
     return App(
         parts.discovery,
         models,
@@ -297,6 +300,7 @@ async def _assemble(start: Start, parts: _Parts) -> App:
         gate,
         approvals,
         workers,
+        treasurer,
         jobs,
         Scheduler([jobs], bell, time.time),
         status,

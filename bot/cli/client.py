@@ -115,6 +115,11 @@ class Client:
         answer: dict[str, Any] = await self._call("GET", f"/v1/models?{query}")
         return answer
 
+    async def usage(self) -> dict[str, Any]:
+        """What was asked of models and what it cost, as `bot.ops.usage.Usage.report` tells it."""
+        answer: dict[str, Any] = await self._call("GET", "/v1/usage")
+        return answer
+
     async def jobs(self) -> list[dict[str, Any]]:
         """Every scheduled job, as `bot.schedule.jobs.Jobs.report` tells it."""
         answer: list[dict[str, Any]] = await self._call("GET", "/v1/jobs")

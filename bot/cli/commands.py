@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -247,6 +247,22 @@ def models(
 
     found = _run(listing.gather(context.obj, provider, free=free))
     print(_json(found) if json else listing.render(found, time.time()))
+
+
+@cli.command(epilog="Examples: `nanobot usage`, `nanobot usage --by day`, `nanobot usage --json | jq .caps`")
+def usage(
+    context: typer.Context,
+    by: Annotated[
+        Literal["role", "model", "day"] | None,
+        typer.Option("--by", help="Only this table: role, model or day."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """What models were asked for today and this month, what that cost, and what is left of your limits."""
+    from bot.cli import usage as spending  # noqa: PLC0415 -- httpx
+
+    found = _run(spending.gather(context.obj))
+    print(_json(found) if json else spending.render(found, by or ""))
 
 
 @cli.command(epilog="Examples: `nanobot login openrouter`, `nanobot login openrouter --no-browser`")

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from bot import usage_table
 from bot.cli.client import Client, search
 from bot.cli.options import Options
 from bot.cli.output import harmless
@@ -89,6 +90,8 @@ def _running(report: Mapping[str, Any], now: float) -> Iterator[Row]:
     for kind, channel in report.get("channels", {}).items():
         yield kind, _channel(channel, now)
     yield from _jobs(report, now)
+    if report.get("budget"):
+        yield "money", usage_table.brief(report["budget"])
     yield from _work(report)
 
 

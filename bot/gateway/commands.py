@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
+from bot import usage_table
 from bot.gateway.approvals import Approvals
 from bot.gateway.bus import Bus
 from bot.gateway.notices import clock
@@ -26,6 +28,7 @@ MENU = (
     Command("new", "start a new conversation"),
     Command("stop", "stop the answer that is being made"),
     Command("status", "what runs, what waits, which models answer"),
+    Command("usage", "what models have cost today and this month, and what is left"),
     Command("approve", "let me do what I asked for: /approve CODE"),
     Command("deny", "don't let me do it: /deny CODE"),
     Command("model", "show or choose the model: /model NAME, /model auto"),
@@ -33,7 +36,7 @@ MENU = (
 
 
 _SHOWN = 6
-"""Models of one provider that /model names."""
+"""Models of one provider that /model names, and most rows of a table that /usage shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class Reply:
 
 
 class Commands:
-    """`summary(session)` is the text of /status."""
+    """`summary(session)` is the text of /status, `usage()` the object behind `nanobot usage --json`."""
 
     def __init__(
         self,
@@ -57,11 +60,13 @@ class Commands:
         models: ModelClient,
         summary: Callable[[str], Awaitable[str]],
         approvals: Approvals,
+        usage: Callable[[], Awaitable[Mapping[str, Any]]],
     ) -> None:
         self._bus = bus
         self._models = models
         self._summary = summary
         self._approvals = approvals
+        self._usage = usage
 
     async def run(self, inbound: Inbound, person: str) -> Reply | None:
         """The reply to a person's command; None where the text is none or is answered in its session's order."""
@@ -80,6 +85,8 @@ class Commands:
                 return Reply(await self._approvals.decide(person, argument, yes=name == "approve"))
             case "status":
                 return Reply(await self._summary(session))
+            case "usage":
+                return Reply(f"```\n{usage_table.render(await self._usage(), most=_SHOWN)}\n```")
             case "model":
                 return self._model(session, argument)
             case _:

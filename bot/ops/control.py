@@ -29,6 +29,7 @@ from bot.schedule.jobs import Jobs
 from bot.storage import outbox as rows
 from bot.storage.database import Database
 from bot.supervisor import Supervisor
+from bot.usage import Usage
 from channels.terminal import Closed, Piece, Preview, TerminalChannel
 from providers.client import ModelClient
 from providers.errors import UnknownName
@@ -63,6 +64,7 @@ class Control:
                 Route("/v1/terminal", self._say, methods=["POST"]),
                 Route("/v1/resolve", self._resolve),
                 Route("/v1/models", self._models),
+                Route("/v1/usage", self._usage),
                 Route("/v1/jobs", self._jobs),
                 Route("/v1/jobs/{name}", self._job, methods=["POST"]),
                 Route("/v1/pairings", self._pairings),
@@ -83,6 +85,9 @@ class Control:
         provider, free = request.query_params.get("provider", ""), bool(request.query_params.get("free"))
         await reachable.survey(self.models, provider)
         return JSONResponse(reachable.listing(self.models, provider, free=free).as_json())
+
+    async def _usage(self, _request: Request) -> Response:
+        return JSONResponse(await Usage(self.models, self.database).report())
 
     async def _jobs(self, _request: Request) -> Response:
         return JSONResponse(self.jobs.report())

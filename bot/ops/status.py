@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from bot.discovery import Discovery
-from bot.gateway import notices
+from bot.gateway import notices, treasurer
 from bot.gateway.bus import Bus
 from bot.storage import inbox, outbox
 from bot.storage.database import Database
+from bot.usage import Usage
 from bot.version import program_version
 from channels.base import Channel
 from providers import errors
@@ -53,6 +54,7 @@ class Status:
             "providers": [self._provider(one) for one in self.models.status()],
             "channels": {kind: asdict(channel.status) for kind, channel in self.channels.items()},
             "jobs": self.jobs(),
+            "budget": await Usage(self.models, self.database).brief(),
             "turns_running": running,
             "messages_waiting": await self.database.read(inbox.waiting),
             "outbox": await self.database.read(outbox.counts),
@@ -69,6 +71,7 @@ class Status:
         for rest in self._resting():
             until = f" until {notices.clock(rest.until, now)}" if rest.until else ""
             lines.append(f"Resting{until}: {title(rest.scope)} ({_reason(rest)})")
+        lines += [treasurer.line(standing, now) for standing in self.models.standings() if standing.level]
         waiting = await self.database.read(inbox.waiting)
         lines.append(f"Messages being answered or waiting: {waiting}.")
         return "\n".join(lines)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from providers.budget import Budget, Hold, Wanted
-from providers.calendar import begin, end
+from providers.calendar import PERIODS, Period, begin, end
 from providers.ledger import Amount
 from providers.money import DUST, cost, dollars
 from providers.settings import Limits
@@ -109,11 +109,10 @@ def test_no_call_is_made_that_may_come_to_more_than_it_is_allowed(
         assert least.usd > usd or least.tokens > tokens
 
 
-@given(st.floats(0, 4e9), st.sampled_from(["day", "month"]))
+@given(st.floats(0, 4e9), st.sampled_from(PERIODS))
 def test_a_time_lies_in_its_day_and_month_and_the_next_one_begins_where_they_end(
-    at: float, period: str
+    at: float, span: Period
 ) -> None:
-    span = "day" if period == "day" else "month"
     begins, ends = begin(span, at), end(span, at)
     assert begins <= at < ends
     assert begin(span, ends) == ends
