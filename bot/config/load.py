@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from bot import paths, plugins
-from bot.config import describe, document, names, report, secrets
+from bot.config import describe, document, names, prices, report, secrets
 from bot.config.document import Document
 from bot.config.locate import Loc
 from bot.config.people import CHANNELS, with_identities
@@ -92,6 +92,7 @@ class _Reader:
         self._findings += [*stray, *wrong, *([] if stray else names.check(data, self._env))]
         if config is None or any(finding.fatal for finding in self._findings):
             return None
+        self._findings += prices.check(config, self._env)
         return config.model_copy(update={"channels": channels})
 
     def lines(self, *, fatal: bool) -> list[str]:

@@ -14,7 +14,7 @@ from bot.config.schema import JobSettings
 from channels.base import ChannelSpec
 from providers.http import LOCAL
 from providers.presets import PRESETS
-from providers.settings import ModelSettings, ProviderSettings
+from providers.settings import Limit, ModelSettings, ProviderSettings
 
 EXAMPLE = Path(__file__).parents[3] / "config.example.toml"
 ENV = {
@@ -63,7 +63,7 @@ def test_every_section_and_key_is_in_it(switched_on: Loaded) -> None:
     config = switched_on.config
 
     assert given(config) == set(Config.model_fields)
-    for section in ("roles", "agent", "workspace", "tools"):
+    for section in ("roles", "agent", "workspace", "tools", "limits"):
         settings = getattr(config, section)
         assert given(settings) == set(type(settings).model_fields), section
     providers = set().union(*(given(settings) for settings in config.providers.values()))
@@ -71,6 +71,7 @@ def test_every_section_and_key_is_in_it(switched_on: Loaded) -> None:
     (info,) = config.providers["gpu"].model_info.values()
     assert given(info) == set(ModelSettings.model_fields)
     assert set().union(*(given(job) for job in config.jobs.values())) == set(JobSettings.model_fields)
+    assert given(config.limits.roles["rlm"]) == set(Limit.model_fields)
     for kind in plugins.names("channels.adapters"):
         spec = plugins.load("channels.adapters", kind, ChannelSpec)
         assert given(config.channels[kind]) == set(spec.settings.model_fields), kind
