@@ -229,7 +229,7 @@ class Jobs:
             entry.stored = entry.row.last_run
         copies = [Job(**entry.row.model_dump()) for entry in entries]
         try:
-            await self._hall.database.write(partial(rows.add, new=copies))
+            await self._hall.database.write(partial(rows.keep, new=copies))
         except StorageError as error:
             # Worth a line and not the run: without its row a job is only run again.
             log.warning("what the jobs did was not kept (%s): %s", ", ".join(c.name for c in copies), error)

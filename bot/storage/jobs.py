@@ -15,7 +15,7 @@ def rows(s: Db) -> dict[str, Job]:
     return {row.name: row for row in s.exec(select(Job))}
 
 
-def add(s: Db, *, new: Sequence[Job]) -> None:
+def keep(s: Db, *, new: Sequence[Job]) -> None:
     """Put the jobs' states in the place of the old ones."""
     for row in new:
         s.merge(row)

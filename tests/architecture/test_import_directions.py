@@ -35,8 +35,8 @@ def test_a_violation_of_each_contract_is_noticed(tmp_path: Path) -> None:
     planted = {
         "channels/planted.py": "import bot.errors, providers.types",
         "bot/tools/planted_a.py": "import bot.tools.planted_b",
-        "bot/tools/planted_b.py": "import sqlmodel",
-        "bot/agent/planted.py": "import apscheduler, telegram, providers.refs, bot.tools.planted_a, bot.context.planted",
+        "bot/tools/planted_b.py": "import apscheduler, sqlmodel",
+        "bot/agent/planted.py": "import telegram, providers.refs, bot.tools.planted_a, bot.context.planted",
         "bot/context/planted.py": "import bot.agent.planted",
     }
     for name, text in planted.items():

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot import plugins
 from bot.config import load_config
 from bot.errors import ConfigError
 
