@@ -14,7 +14,8 @@ import asyncio
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,8 @@ class Database:
         self._session = Session(connection, expire_on_commit=False)
         self._queue: SimpleQueue[_Job | _Unawaited | None] = SimpleQueue()
         self._later: list[_Unawaited] = []
-        """Belongs to the thread."""
+        """Belongs to the thread, as does when it is to be written at the latest."""
+        self._later_due = 0.0
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._work, name="database", daemon=True)
         self._closed = False
@@ -134,40 +136,42 @@ class Database:
     def _work(self) -> None:
         last = False
         while not last:
-            jobs, last = self._gather()
-            self._run_batch(jobs)
-            self._loop.call_soon_threadsafe(_settle, jobs)
+            items, last = self._gather()
+            self._run_batch(items)
+            self._loop.call_soon_threadsafe(_settle, _jobs(items))
         if self._later:
-            self._run_batch([])
+            self._run_batch(list(self._later))
         self._connection.close()
         self._connection.engine.dispose()
 
-    def _gather(self) -> tuple[list[_Job], bool]:
-        """What waits, at least one job unless nothing came for a while, and whether it is the last."""
-        jobs: list[_Job] = []
-        while len(jobs) < _BATCH and not (jobs and self._queue.empty()):
+    def _gather(self) -> tuple[list[_Job | _Unawaited], bool]:
+        """What waits, in its order: at least one job unless none came for a while; and whether it is the last."""
+        items: list[_Job | _Unawaited] = list(self._later[-_MOST_LATER:])
+        jobs = 0
+        while jobs < _BATCH and not (jobs and self._queue.empty()):
             try:
-                job = self._queue.get(timeout=LATER_SECONDS if self._later else None)
+                item = self._queue.get(timeout=LATER_SECONDS if items else None)
             except Empty:
                 break
-            if job is None:
-                return jobs, True
-            if isinstance(job, _Job):
-                jobs.append(job)
-            else:
-                self._later = [*self._later[1 - _MOST_LATER :], job]
-        return jobs, False
+            if item is None:
+                return items, True
+            if not items:
+                self._later_due = time.monotonic() + LATER_SECONDS
+            items.append(item)
+            jobs += isinstance(item, _Job)
+        return items, False
 
-    def _run_batch(self, jobs: list[_Job]) -> None:
+    def _run_batch(self, items: list[_Job | _Unawaited]) -> None:
+        jobs = _jobs(items)
+        self._later = [item for item in items if not isinstance(item, _Job)]
+        # Where nobody waits for a commit, what nobody waits for may go on waiting for one.
+        along = not jobs or any(job.writes for job in jobs) or time.monotonic() > self._later_due
         try:
             with self._session as session:
-                self._run_all(session, jobs)
-                along = not jobs or any(job.writes and job.error is None for job in jobs)
-                if along:
-                    self._run_later(session)
+                self._run_all(session, items if along else jobs, alone=len(jobs) == 1)
                 if len(jobs) != 1 or jobs[0].error is None:
                     session.commit()
-                self._later = [] if along else self._later
+                    self._later = [] if along else self._later
         except DBAPIError as error:
             if not jobs:
                 log.warning("what nobody waits for was not written: %s", _translated(error, self.path))
@@ -182,29 +186,31 @@ class Database:
                 self._connection.rollback()
                 self._driver.rollback()
 
-    def _run_all(self, session: Session, jobs: list[_Job]) -> None:
-        for job in jobs:
-            self._run_one(session, job, alone=len(jobs) == 1)
+    def _run_all(self, session: Session, items: Sequence[_Job | _Unawaited], *, alone: bool) -> None:
+        for item in items:
+            if not isinstance(item, _Job):
+                self._run_unawaited(session, item)
+                continue
+            self._run_one(session, item, alone=alone)
             # What a job returned is its caller's: what the others do must not show in it.
             session.expunge_all()
-            if job.error is not None and not self._driver.in_transaction:
+            if item.error is not None and not self._driver.in_transaction:
                 # A full disk makes SQLite undo all of it: see "Response To Errors Within A Transaction" at
                 # https://sqlite.org/lang_transaction.html
-                raise job.error
+                raise item.error
 
-    def _run_later(self, session: Session) -> None:
-        """Run what nobody waits for. Raises DBAPIError where the disk refuses: then all of it is kept."""
+    def _run_unawaited(self, session: Session, run: _Unawaited) -> None:
+        """Run it under a savepoint of its own. Raises where the disk undid everything."""
         session.connection()  # the transaction has begun, so that no savepoint commits by itself
-        for run in self._later:
-            self._driver.execute("SAVEPOINT later")
-            try:
-                run(session)
-            except Exception:
-                if not self._driver.in_transaction:
-                    raise
-                self._driver.execute("ROLLBACK TO later")
-                log.exception("%s was not written and is lost", run)
-            self._driver.execute("RELEASE later")
+        self._driver.execute("SAVEPOINT later")
+        try:
+            run(session)
+        except Exception:
+            if not self._driver.in_transaction:
+                raise
+            self._driver.execute("ROLLBACK TO later")
+            log.exception("%s was not written and is lost", run)
+        self._driver.execute("RELEASE later")
 
     def _run_one(self, session: Session, job: _Job, *, alone: bool) -> None:
         try:
@@ -218,6 +224,10 @@ class Database:
             job.error = _translated(error, self.path)
         except Exception as error:  # noqa: BLE001 -- handed to the caller that awaits it
             job.error = error
+
+
+def _jobs(items: Sequence[_Job | _Unawaited]) -> list[_Job]:
+    return [item for item in items if isinstance(item, _Job)]
 
 
 def _settle(jobs: list[_Job]) -> None:

@@ -4,13 +4,15 @@ the owner is told.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from providers.types import ChatRequest, Message
-from tests.fakes.llm import LLMFake, Reply
+from tests.fakes.llm import LLMFake, Pace, Reply
 from tests.journey.conversation import always, cut_off, provider, talking
 
 PRICE = (
@@ -79,6 +81,45 @@ async def test_a_limit_in_tokens_ends_a_loop_too(tmp_path: Path) -> None:
         heard = await chat.ask("read everything")
         assert "of 30,000 tokens are gone" in heard.answer
         assert 3 <= llm.received < 30
+
+
+async def test_work_that_is_handed_on_is_paid_from_the_same_purse(tmp_path: Path) -> None:
+    hand_on = Reply.tool(
+        "delegate", {"task": "read", "context": "", "expected": ""}, usage={"completion_tokens": 500}
+    )
+    roles = '[roles]\nreasoning = "main/fake-1"\nrlm = "paid/fake-1"\n'
+    async with always(hand_on) as main, always(reading) as runner:
+        price = PRICE.replace("paid", "main")
+        settings = (
+            config(runner, limits="usd_per_turn = 0.5") + provider("main", main.base_url) + price + roles
+        )
+        async with talking(tmp_path, settings) as chat:
+            heard = await chat.ask("read everything")
+            # 5 cents for handing on, 9 for each of the runner's steps, and nothing is left for either.
+            assert (main.received, runner.received) == (1, 4)
+            assert "$0.41 of $0.50 are gone" in heard.answer
+    rows = ledger(tmp_path)
+    assert [row["role"] for row in rows] == ["reasoning", "rlm", "rlm", "rlm", "rlm"]
+    assert len({row["session"] for row in rows}) == 1
+
+
+async def test_a_turn_that_goes_on_after_a_kill_has_spent_what_it_had(tmp_path: Path) -> None:
+    def model(body: dict[str, Any]) -> Reply:
+        reply = reading(body)
+        return replace(reply, pace=Pace(hold="the kill")) if llm.received == 4 else reply
+
+    async with always(model) as llm:
+        settings = config(llm, limits="usd_per_turn = 0.5")
+        async with cut_off(tmp_path, settings) as chat:
+            await chat.say("read everything")
+            async with asyncio.timeout(10):
+                while llm.received < 4:
+                    await asyncio.sleep(0.01)
+        async with talking(tmp_path, settings) as chat:
+            heard = await chat.hear_answer()
+            assert "of $0.50 are gone" in heard.answer
+    # Three before it, the one that was cut off, and what was left.
+    assert llm.received <= 6
 
 
 async def test_a_month_of_spending_outlives_a_restart_and_a_kill(tmp_path: Path) -> None:
