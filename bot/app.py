@@ -49,6 +49,7 @@ from bot.schedule.bell import Bell
 from bot.schedule.jobs import Hall, Jobs, plans
 from bot.schedule.runner import Scheduler
 from bot.schedule.spec import JobContext
+from bot.skills.shelf import Skills
 from bot.storage import inbox, outbox
 from bot.storage.database import Database
 from bot.storage.ledger import LedgerBook
@@ -237,7 +238,8 @@ async def _assemble(start: Start, parts: _Parts) -> App:
     config, database, models, channels = start.loaded.config, parts.database, parts.models, parts.channels
     people = People(database, _identities(config), _owner(config), time.time)
     await people.load()
-    core = CoreBuilder(config, models, database).build(parts.discovery)
+    redact = Redactor(secrets(config, start.env))
+    core = CoreBuilder(config, models, database).build(parts.discovery, redact=redact)
     await core.memory.load()
     await core.calibration.load()
     out = Outbox(database, channels, parts.supervisor, time.time)
@@ -246,12 +248,13 @@ async def _assemble(start: Start, parts: _Parts) -> App:
     async def answer(lane: Lane) -> None:
         await agent.run_turn(lane)
 
+    profiles = Profiles(core.workspace)
     bus = Bus(answer, parts.supervisor, limit=config.agent.max_concurrent_turns)
     workers = Workers(
         Household(
             core=lambda: agent.core,
             desk=lambda: desk,
-            profiles=Profiles(core.workspace),
+            profiles=profiles,
             supervisor=parts.supervisor,
             bus=bus,
             role_of=people.role_of,
@@ -260,12 +263,13 @@ async def _assemble(start: Start, parts: _Parts) -> App:
         )
     )
     bell = Bell()
-    redact = Redactor(secrets(config, start.env))
-    desk = Desk(database, core.memory, workers, PostOffice(database, out, time.time), bell, Sandbox(), redact)
+    skills = Skills(database, core.workspace, core.clock)
+    post = PostOffice(database, out, time.time)
+    desk = Desk(database, core.memory, workers, post, bell, Sandbox(), redact, skills)
     compactor = Compactor(database, models, time.time)
     treasurer = Treasurer(models, database, out, lambda: people.owner.name, channels)
     await treasurer.load()
-    house = House(out, channels, parts.supervisor, approvals, desk, compactor, treasurer, people.role_of)
+    house = House(out, channels, parts.supervisor, approvals, desk, compactor, treasurer, people.role_of, profiles)
     agent = Agent(core, house)
     approvals.go_on = partial(_go_on, bus, workers)
 

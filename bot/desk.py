@@ -13,6 +13,7 @@ from bot.purse import Purse
 from bot.safety.rules import Act, Situation, Trust
 from bot.safety.sandbox import Sandbox
 from bot.safety.words import stands_in
+from bot.skills.shelf import Skills
 from bot.storage.database import Database
 
 
@@ -91,6 +92,7 @@ class Desk:
     sandbox: Sandbox
     redact: Callable[[str], str]
     """Leaves the values of our secrets out of a text."""
+    skills: Skills
 
 
 @dataclass(frozen=True, slots=True)

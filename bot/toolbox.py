@@ -85,7 +85,9 @@ class Toolbox:
     """The functions of the given tools."""
 
     def __init__(self, tools: Iterable[ToolSpec]) -> None:
+        tools = tuple(tools)
         self._functions = {function.name: function for tool in tools for function in tool.functions}
+        self._groups = {tool.name: tuple(function.name for function in tool.functions) for tool in tools}
         self._definitions = {name: _definition(function) for name, function in self._functions.items()}
 
     @classmethod
@@ -97,6 +99,16 @@ class Toolbox:
 
     def __contains__(self, name: object) -> bool:
         return name in self._functions
+
+    def names(self) -> frozenset[str]:
+        """What a function or a whole tool may be called by."""
+        return frozenset((*self._functions, *self._groups))
+
+    def chosen(self, names: Iterable[str]) -> Toolbox:
+        """A box with these functions and those of these tools alone; a function goes before a tool of its name."""
+        return self.only(
+            one for name in names for one in ((name,) if name in self else self._groups.get(name, ()))
+        )
 
     def only(self, names: Iterable[str]) -> Toolbox:
         """A box with these functions alone, as far as there are such."""

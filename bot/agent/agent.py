@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 
 from bot.agent import roles
 from bot.agent.calls import Bench
+from bot.agent.helpers import introduced
 from bot.agent.outcomes import Answered, Failed, NoModelLeft, Outcome, OutOfTime, Stopped, Waits, say, words
 from bot.agent.preview import Preview
+from bot.agent.profiles import Profiles
 from bot.agent.record import INTERRUPTED, Record, Result
 from bot.agent.turn import Seat, Turn
 from bot.context.compaction import Compactor
@@ -49,6 +51,7 @@ class House:
     compactor: Compactor
     treasurer: Treasurer
     role_of: Callable[[str], Role]
+    profiles: Profiles
 
 
 class Agent:
@@ -81,7 +84,7 @@ class Agent:
         bench = replace(
             self._bench(core, record), purse=await Purse.of(core.database, core.config, record.turn)
         )
-        turn = Turn(bench, record, self._seat(core, lane, record, preview))
+        turn = Turn(bench, record, await self._seat(bench, lane, record, preview))
         preview.start(self._house.supervisor)
         try:
             outcome = await self._outcome(turn, lane, record)
@@ -102,11 +105,13 @@ class Agent:
         tools = roles.main_tools(core.toolbox, core.models, session.model)
         return Bench(core, house.desk, tools, situation, ask=house.approvals.ask)
 
-    def _seat(self, core: Core, lane: Lane, record: Record, preview: Preview) -> Seat:
+    async def _seat(self, bench: Bench, lane: Lane, record: Record, preview: Preview) -> Seat:
+        core = bench.core
+        helpers = await introduced(bench.toolbox, self._house.profiles, bench.desk.skills)
         seat = Seat(
             record.session.model or roles.MAIN,
             roles.MAIN,
-            lambda: core.prompts.system(_scene(core, record)),
+            lambda: core.prompts.system(_scene(core, record, helpers)),
             preview,
             core.settings.max_steps,
         )
@@ -201,11 +206,12 @@ class Agent:
         ]
 
 
-def _scene(core: Core, record: Record) -> Scene:
+def _scene(core: Core, record: Record, helpers: str) -> Scene:
     """What a conversation's prompt holds; in a group nothing of what is known about a person."""
     session = record.session
     return Scene(
         session.channel,
+        helpers=helpers,
         known=core.memory.prompt(record.turn.person) if session.private else "",
         pinned=tuple(session.pinned or ()),
         summary=record.summary,

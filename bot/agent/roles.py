@@ -7,6 +7,9 @@ from providers.client import ModelClient
 
 MAIN = "reasoning"
 RUNNER = "rlm"
+READ_SKILL = "skill_read"
+HANDING_ON = ("delegate", "spawn")
+"""The tools that take a profile."""
 
 
 def hands_on(models: ModelClient, chosen: str = "") -> bool:

@@ -18,9 +18,9 @@ from pydantic import BaseModel, Field, ValidationError
 
 from bot.agent.calls import Bench
 from bot.agent.outcomes import Outcome, Reported, Waits, say
-from bot.agent.profiles import Profile, Profiles
+from bot.agent.profiles import Profile, Profiles, Usable
 from bot.agent.record import Record, Result
-from bot.agent.roles import RUNNER
+from bot.agent.roles import READ_SKILL, RUNNER
 from bot.agent.turn import Seat, Turn, Unseen
 from bot.core import Core
 from bot.desk import Desk, Output, Task, ToolContext, ToolError
@@ -33,6 +33,7 @@ from bot.storage.tables import Outbox
 from bot.storage.tables import Turn as Row
 from bot.supervisor import Supervisor
 from bot.toolbox import Kit, Toolbox
+from providers.errors import UnknownName
 from providers.types import Message, ToolCall, ToolDef
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,8 @@ log = logging.getLogger(__name__)
 DEEPEST = 2
 """How often work may be handed on: a worker may have one below it, and no more."""
 _NOTHING_DONE = "nothing yet"
+_ALWAYS = ("result_read",)
+"""What a worker has whatever its profile says: it reads on where a result of its own was cut."""
 
 
 class Report(BaseModel):
@@ -97,15 +100,17 @@ class Workers:
         """Have a task done while its turn waits. Raises ToolError, Suspended."""
         core = self._house.core()
         row = await core.database.read(partial(turns.worker, parent=context.turn, call=context.call))
-        row = row or Row(
-            session=context.session,
-            person=context.person,
-            path=[],
-            parent=context.turn,
-            call=context.call,
-            task=_stored(task, context),
-            started_at=core.clock(),
-        )
+        if row is None:
+            self._house.profiles.get(task.profile, usable(core))
+            row = Row(
+                session=context.session,
+                person=context.person,
+                path=[],
+                parent=context.turn,
+                call=context.call,
+                task=_stored(task, context),
+                started_at=core.clock(),
+            )
         outcome, record = await self._work(row, context.situation, context.purse)
         if isinstance(outcome, Waits):
             raise outcome.asked
@@ -118,6 +123,7 @@ class Workers:
             raise ToolError(
                 f"{len(self._background)} tasks run in the background already; wait for one to end."
             )
+        self._house.profiles.get(task.profile, usable(core))
         row = Row(
             session=context.session,
             person=context.person,
@@ -183,22 +189,14 @@ class Workers:
         record = await Record.of_worker(core.database, row, core.clock)
         if not record.said:
             record.add(Message("user", _told(task)), task.trust)
-        profile = house.profiles.get(task.profile)
+        profile, problem = self._profile(task.profile, core)
         tools = _tools(core, task, profile)
         bench = Bench(core, house.desk(), tools, situation, task.depth, task.words, house.approvals.ask)
         bench = replace(bench, purse=purse or await Purse.of(core.database, core.config, record.turn))
-        seat = Seat(
-            profile.model or RUNNER,
-            RUNNER,
-            lambda: Message("system", f"{_PROMPT}\n\n{profile.prompt}".strip()),
-            Unseen(),
-            profile.max_steps or core.settings.worker_steps,
-        )
-        seat.finish = _reported
-        turn = Turn(bench, record, seat)
+        turn = Turn(bench, record, await self._seat(core, profile, tools))
         try:
             async with asyncio.timeout(profile.deadline or core.settings.worker_deadline):
-                outcome = await turn.run()
+                outcome = Reported(f"Not done: {problem}") if problem else await turn.run()
         except TimeoutError:
             outcome = Reported(f"Not done: the time was over.\n\n{_so_far(record)}")
         if isinstance(outcome, Waits):
@@ -207,6 +205,27 @@ class Workers:
             record.add(Message("assistant", _said(outcome, core)), record.trust)
             await record.finish([], Result(type(outcome).__name__, turn.route, turn.paths, record.shown))
         return outcome, record
+
+    def _profile(self, name: str, core: Core) -> tuple[Profile, str]:
+        """A profile, and what is wrong with it: its file may have changed since the work began."""
+        try:
+            return self._house.profiles.get(name, usable(core)), ""
+        except ToolError as error:
+            return Profile(), str(error)
+
+    async def _seat(self, core: Core, profile: Profile, tools: Toolbox) -> Seat:
+        """Where a worker works: what its profile leaves open is as for any."""
+        skills = await self._house.desk().skills.prompt() if READ_SKILL in tools else ""
+        parts = [part for part in (_PROMPT, skills, profile.prompt) if part]
+        seat = Seat(
+            profile.model or RUNNER,
+            RUNNER,
+            lambda: Message("system", "\n\n".join(parts)),
+            Unseen(),
+            profile.max_steps or core.settings.worker_steps,
+        )
+        seat.finish = _reported
+        return seat
 
     async def _interrupted(self, row: Row, how: str) -> None:
         core = self._house.core()
@@ -228,8 +247,21 @@ class Workers:
 def _tools(core: Core, task: Task, profile: Profile) -> Toolbox:
     """A runner's tools: those of work, what its profile names, and handing on only so deep."""
     usual = core.toolbox.kit(Kit.WORK, Kit.BOTH, Kit.HANDING_ON)
-    box = core.toolbox.only(profile.tools) if profile.tools else usual
+    box = core.toolbox.chosen((*profile.tools, *_ALWAYS)) if profile.tools else usual
     return (box if task.depth < DEEPEST else box.without("delegate")).showing(REPORT)
+
+
+def usable(core: Core) -> Usable:
+    """What a profile may name now."""
+
+    def wrong(model: str) -> str:
+        try:
+            core.models.resolve(model)
+        except UnknownName as error:
+            return str(error)
+        return ""
+
+    return Usable(core.toolbox.names(), wrong)
 
 
 def _reported(call: ToolCall) -> Outcome | None:

@@ -401,3 +401,14 @@ class Calibration(SQLModel, table=True):
     route: str = Field(primary_key=True)
     factor: float
     at: float
+
+
+class EnabledSkill(SQLModel, table=True):
+    """The owner's yes to a skill, bound to what its folder held by `digest`."""
+
+    __tablename__ = "skill"
+
+    name: str = Field(primary_key=True)
+    digest: str
+    enabled_at: float
+    enabled_by: str

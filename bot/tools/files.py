@@ -30,6 +30,8 @@ _MAX_DEPTH = 32
 """Folders within each other; a search holds one descriptor for each."""
 INBOX = "inbox"
 """Where channels put the files that came with messages."""
+MEMORY = "memory"
+"""What is remembered: a folder for each person, and the household's file."""
 _READ_ONLY = ("agents", "skills", "memory", "persona.md")
 """What lies at the top and may not be written, in small letters: not every file system tells them from capitals."""
 
@@ -109,9 +111,12 @@ async def edit(context: ToolContext, arguments: EditArguments) -> str:
 
 
 async def list_folder(context: ToolContext, arguments: ListArguments) -> str:
+    inside = _parts(arguments.path)
+
     def run() -> str:
         with _opened(context, arguments.path, os.O_RDONLY | os.O_DIRECTORY) as fd:
-            entries = sorted(os.listdir(fd))  # noqa: PTH208 -- by descriptor, not by path
+            found = sorted(os.listdir(fd))  # noqa: PTH208 -- by descriptor, not by path
+            entries = [entry for entry in found if not _anothers(context, [*inside, entry])]
             lines = [_describe(fd, entry) for entry in entries]
         return "\n".join(lines) or "(empty)"
 
@@ -159,8 +164,11 @@ async def _trust(context: ToolContext, paths: Iterable[str]) -> Trust:
         return Trust.OWN
     marked = await context.desk.database.read(origins.untrusted)
     plain = ("/".join(_parts(path)) for path in paths)
-    outside = any(path in marked or path.split("/")[0].casefold() == INBOX for path in plain)
-    return Trust.UNTRUSTED if outside else Trust.OWN
+    for path in plain:
+        names = path.split("/")
+        if path in marked or names[0].casefold() == INBOX or not await context.desk.skills.own(names):
+            return Trust.UNTRUSTED
+    return Trust.OWN
 
 
 async def _label(context: ToolContext, path: str) -> None:
@@ -189,11 +197,14 @@ def _parts(path: str) -> list[str]:
 
 
 def _anothers(context: ToolContext, parts: list[str]) -> bool:
-    """Whether a path leads into what is remembered about somebody else."""
-    below = [part.casefold() for part in parts]
-    if below[:1] != ["memory"] or below[1:] in ([], ["household.md"]):
+    """Whether a path leads into what is remembered about somebody else; in a group all of it does."""
+    if not parts or parts[0].casefold() != MEMORY:
         return False
-    return below[1] != folder_name(context.person).casefold() or not context.situation.private
+    if not context.situation.private:
+        return True
+    # Compared to the letter: not every file system tells capitals apart, and then another spelling is refused.
+    below = parts[1:]
+    return bool(below) and below != ["household.md"] and below[0] != folder_name(context.person)
 
 
 def _refuse_read_only(path: str) -> None:
@@ -224,7 +235,7 @@ def _opened(context: ToolContext, path: str, flags: int) -> Iterator[int]:
     """A descriptor of what is at `path`: a folder or a regular file with one name, never a link, pipe or device."""
     parts = _parts(path)
     if _anothers(context, parts):
-        raise ToolError(f"{path} is another person's; it can't be read here.")
+        raise ToolError(f"{path} is not for this conversation to read.")
     with _plainly(path), _folder(context, parts[:-1]) as folder:
         # O_NONBLOCK: opening a pipe that nobody writes to must not hang.
         fd = os.open(parts[-1] if parts else ".", flags | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
