@@ -70,8 +70,8 @@ def _caps(report: Mapping[str, Any]) -> Iterator[str]:
         yield "No limits: [limits] in the configuration sets them."
         return
     names = [f"{_amount(cap, cap['most'])} a {cap['period']}{_whose(cap)}" for cap in caps]
-    used = [_amount(cap, cap["spent"]) for cap in caps]
-    left = [_amount(cap, cap["left"]) for cap in caps]
+    used = [_number(cap, cap["spent"]) for cap in caps]
+    left = [_number(cap, cap["left"]) for cap in caps]
     widths = [max(map(len, column)) for column in (names, used, left)]
     for cap, name, spent, rest in zip(caps, names, used, left, strict=True):
         until = time.strftime("%d %b %H:%M", time.localtime(cap["until"]))
@@ -83,11 +83,15 @@ def _caps(report: Mapping[str, Any]) -> Iterator[str]:
 
 def _left(cap: Mapping[str, Any]) -> str:
     reached = " (reached)" if cap["level"] == "reached" else ""
-    return f"{_amount(cap, cap['left'])} left of {_amount(cap, cap['most'])} a {cap['period']}{_whose(cap)}{reached}"
+    return f"{_number(cap, cap['left'])} left of {_amount(cap, cap['most'])} a {cap['period']}{_whose(cap)}{reached}"
 
 
 def _whose(cap: Mapping[str, Any]) -> str:
     return f" for {cap['role']}" if cap["role"] else ""
+
+
+def _number(cap: Mapping[str, Any], value: float) -> str:
+    return dollars(value) if cap["unit"] == "usd" else f"{value:,.0f}"
 
 
 def _amount(cap: Mapping[str, Any], value: float) -> str:
