@@ -13,8 +13,9 @@ from dataclasses import replace
 from typing import Any, Protocol
 from urllib.parse import quote
 
+from providers import nanbeige
 from providers.errors import Loading, ProviderError
-from providers.types import ChatRequest, Message, ModelInfo, Tier
+from providers.types import ModelInfo, Tier
 
 CAPABLE_FROM = 20.0
 """Billions of parameters from which a local model counts as capable rather than weak."""
@@ -24,10 +25,6 @@ ASKED_IN_DETAIL = 8
 """Of how many of Ollama's models the details are asked for."""
 
 _SIZE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s?b(?![a-z0-9])", re.IGNORECASE)
-THINKS = re.compile(r"nanbeige", re.IGNORECASE)
-"""Models that think before their first word and whose servers don't tell."""
-ROOM_TO_THINK = 4096
-"""Tokens that such a model's answer may take at least."""
 _IN_MEMORY = ("loaded", "sleeping")
 """What a router of llama.cpp's calls models that answer at once, or almost."""
 _NOT_FOR_CHAT = re.compile(r"embed|(?:^|[/:_-])bge|rerank|whisper|tts|guard|(?:^|[/:_-])clip", re.IGNORECASE)
@@ -66,25 +63,6 @@ def parse_models(body: object) -> tuple[ModelInfo, ...]:
 def is_ollama(listed: object) -> bool:
     """Whether a list of models is one of Ollama's."""
     return any(entry.get("owned_by") == "library" for entry in _entries(listed))
-
-
-def suited(model: str, request: ChatRequest) -> ChatRequest:
-    """The request as a model wants it whose template is peculiar.
-
-    Nanbeige's writes a Chinese system prompt where there is none, and thinks for longer than a small limit lets it.
-    """
-    if not THINKS.search(model):
-        return request
-    messages = request.messages
-    if not messages or messages[0].role != "system":
-        messages = (Message("system", "You are a helpful assistant."), *messages)
-    limit = request.max_tokens and max(request.max_tokens, ROOM_TO_THINK)
-    return replace(request, messages=messages, max_tokens=limit)
-
-
-def sampling(name: str) -> dict[str, object]:
-    """How a model's vendor wants answers drawn, as options of `providers.llama_server`, where that isn't the usual."""
-    return {"--temperature": 0.6, "--top-p": 0.95} if THINKS.search(name) else {}
 
 
 async def describe(ask: Ask, base: str, listed: object, names: Iterable[str] = ()) -> tuple[ModelInfo, ...]:
@@ -157,7 +135,7 @@ def _served(model: ModelInfo, entry: Mapping[str, Any], props: Mapping[str, Any]
         tools=model.tools if tools is None else tools,
         tier=_tier(model.id, entry),
         vision=vision if isinstance(vision, bool) else None,
-        thinks=True if THINKS.search(model.id) else None,
+        thinks=True if nanbeige.is_one(model.id) else None,
         slots=_window(props.get("total_slots")) or 1,
         loaded=True,
     )

@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 import httpx
 
-from providers import catalogue, local, quota
+from providers import catalogue, local, nanbeige, quota
 from providers.assembly import Assembly
 from providers.endpoint import Endpoint
 from providers.ollama import LOADS_WITHIN, PORT, Guard
@@ -58,7 +58,7 @@ class OpenAIProvider:
     async def stream(self, model: str, request: ChatRequest) -> AsyncGenerator[ProviderEvent, None]:
         """See `providers.base.Provider`. Heartbeats don't move the limits on the first and the next token."""
         if self._local:
-            request = local.suited(model, request)
+            request = nanbeige.suited(model, request)
             await self._ollama.check(model, request)
         answer = self._endpoint.stream(
             f"{self._base}/chat/completions",

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
-from providers import gguf, llama, local
+from providers import gguf, llama, nanbeige
 from providers.base import ProviderSpec
 from providers.errors import Loading, Misconfigured, UnknownModel
 from providers.llama_process import Limits, LlamaProcess
@@ -40,7 +40,7 @@ class LlamaCppProvider:
         if model != self._model:
             raise UnknownModel(f"the model of this file is called {self._model}")
         server = await self._own.running()
-        request = local.suited(self._file.stem, request)
+        request = nanbeige.suited(self._file.stem, request)
         async with aclosing(server.stream(model, request)) as events:
             async for event in events:
                 yield event
@@ -88,7 +88,7 @@ def options(file: Path, model: gguf.Model, name: str, settings: ProviderSettings
         "--ctx": window or gguf.window_for(model, available_memory()),
         "--sleep": SLEEP_AFTER,
         **({"--template": template} if template.is_file() else {}),
-        **(local.sampling(f"{file.stem} {model.name}")),
+        **(nanbeige.sampling(f"{file.stem} {model.name}")),
     }
 
 

@@ -285,3 +285,22 @@ async def test_a_server_of_many_slots_answers_many_at_once() -> None:
         await ticking(lambda: llm.concurrent == 3)
         llm.release("go")
         await asyncio.gather(*turns)
+
+
+async def test_nanbeige_is_asked_as_its_template_wants_it() -> None:
+    said = (
+        Message("user", "One."),
+        Message("user", "Two."),
+        Message("assistant", "Three."),
+        Message("user", "Four."),
+    )
+    async with (
+        LLMFake(setup=Setup("llama-server", ("Nanbeige4.1-3B.Q4_K_M",))) as llm,
+        client_of(home=llm) as client,
+    ):
+        await client.chat("reasoning", replace(ASK, messages=said, max_tokens=64))
+
+        assert client.candidates("reasoning")[0].info.thinks is True
+        body = llm.requests[0].body
+    assert [message["role"] for message in body["messages"]] == ["system", "user", "assistant", "user"]
+    assert body["max_tokens"] == 4096

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from providers import local
+from providers import local, nanbeige
 from providers.errors import Loading, ServerError
 from providers.types import ChatRequest, Message, ModelInfo
 
@@ -182,13 +182,13 @@ async def test_a_router_tells_of_each_model_that_it_has_loaded_and_loads_none_fo
 def test_nanbeige_gets_a_system_message_and_room_to_think() -> None:
     bare = ChatRequest((Message("user", "Hi."),), max_tokens=100)
 
-    suited = local.suited("Nanbeige4.1-3B.Q4_K_M", bare)
+    suited = nanbeige.suited("Nanbeige4.1-3B.Q4_K_M", bare)
 
     assert [message.role for message in suited.messages] == ["system", "user"]
-    assert suited.max_tokens == local.ROOM_TO_THINK
-    assert local.suited("nanbeige", suited) == suited
-    assert local.suited("qwen3.5-4b", bare) == bare
-    assert local.suited("nanbeige", replace(bare, max_tokens=None)).max_tokens is None
+    assert suited.max_tokens == nanbeige.ROOM_TO_THINK
+    assert nanbeige.suited("nanbeige", suited) == suited
+    assert nanbeige.suited("qwen3.5-4b", bare) == bare
+    assert nanbeige.suited("nanbeige", replace(bare, max_tokens=None)).max_tokens is None
 
 
 LISTED = {"data": [{"id": "m-32b", "owned_by": "llamacpp", "meta": {"n_ctx": 4096}}]}
