@@ -48,8 +48,16 @@ class CoreBuilder:
         self._models = models
         self._database = database
 
-    def build(self, discovery: Discovery, clock: Callable[[], float] = time.time) -> Core:
-        """Load the tools and make the workspace. Raises PluginError, OSError."""
+    def build(
+        self,
+        discovery: Discovery,
+        clock: Callable[[], float] = time.time,
+        redact: Callable[[str], str] = str,
+    ) -> Core:
+        """Load the tools and make the workspace; `redact` leaves the values of our secrets out of a text.
+
+        Raises PluginError, OSError.
+        """
         workspace = workspace_folder(self._config.workspace.path, self._database.path.parent, os.environ)
         workspace.mkdir(parents=True, exist_ok=True, mode=0o700)
         names = [name for name in plugins.names("bot.tools") if name not in self._config.tools.off]
@@ -62,7 +70,7 @@ class CoreBuilder:
             prompts=PromptBuilder(workspace, clock),
             discovery=discovery,
             workspace=workspace,
-            memory=Memory(self._database, workspace, clock),
+            memory=Memory(self._database, workspace, clock, redact),
             calibration=Calibration(self._database, clock),
             clock=clock,
         )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from bot.agent.record import Record
 from bot.core import Core
 from bot.desk import Desk, ToolContext
+from bot.memory.learning import lesson
 from bot.purse import Purse
 from bot.safety.audit import Deed
 from bot.safety.rules import Decision, Situation, Trust, Verdict, decide
@@ -120,8 +121,10 @@ class Calls:
             if approval.state is not ApprovalState.APPROVED:
                 return ToolResult(_DENIED if approval.state is ApprovalState.DENIED else _NOBODY, ok=False)
         result = await self._bench.toolbox.execute(prepared, replace(context, act=prepared.act))
-        if not result.ok and result.trust is Trust.OWN:
-            await self._bench.core.memory.learn(call.name, result.text)
+        if not result.ok and (
+            taught := lesson(prepared.act, context.situation.trust, call.arguments, result.text)
+        ):
+            await self._bench.core.memory.learn(call.name, taught)
         return result
 
     def _asked(self, call: ToolCall, prepared: Prepared, decision: Decision) -> Suspended:

@@ -7,7 +7,7 @@ from bot.schedule.spec import Cron, JobContext, JobSpec
 
 async def run(context: JobContext) -> str:
     memory = context.core.memory
-    people = [person for person, _, _ in await memory.waiting()]
+    people = await memory.waiting()
     said = [await memory.reflect_if_possible(person, context.core.models) for person in people]
     return "; ".join(filter(None, said))
 

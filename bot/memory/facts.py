@@ -7,14 +7,13 @@ and stays as it is. Changes name a fact by its text, so that they still fit afte
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 LONGEST_FACT = 300
 """Characters."""
-MOST_CHANGES = 40
-"""Of one reflection."""
 _FACT = re.compile(r"^\s*[-*]\s+(?P<text>.*?)\s*(?:<!--\s*(?P<source>.*?)\s*-->)?\s*$")
 
 
@@ -48,45 +47,47 @@ class Applied:
 
 def parse(text: str) -> list[Fact]:
     """The facts of a file, in order."""
-    found = ((number, _FACT.match(line)) for number, line in enumerate(text.splitlines()))
+    found = ((number, _FACT.match(line)) for number, line in enumerate(_lines(text)))
     return [Fact(m["text"], m["source"] or "", number) for number, m in found if m and m["text"]]
 
 
 def apply(text: str, changes: Sequence[Change], heading: str, *, most_lost: float = 0.25) -> Applied:
     """Apply what is sound of the changes, in order. At most `most_lost` of the facts are changed or dropped.
 
-    A first fact makes the file, beginning with `heading`.
+    A fact that stands there more than once is one. A first fact makes the file, beginning with `heading`.
     """
-    lines = text.splitlines() or [f"# {heading}", ""]
-    facts = {_key(fact.text): fact for fact in parse(text)}
+    lines = _lines(text) if text else [f"# {heading}", ""]
+    facts: dict[str, list[int]] = {}
+    for fact in parse(text):
+        facts.setdefault(_key(fact.text), []).append(fact.line)
     may_lose = max(1, int(len(facts) * most_lost)) if facts else 0
     done: list[Change] = []
     left_out: list[str] = []
     gone: set[int] = set()
-    for change in changes[:MOST_CHANGES]:
+    for change in changes:
         why = _fault(change, facts)
         if not why and change.kind != "add" and sum(c.kind != "add" for c in done) >= may_lose:
-            why = f"more than {may_lose} of {len(facts)} facts would be changed at once"
+            why = f"more than {may_lose} of the facts would be changed at once"
         if why:
             left_out.append(f"{change.kind} {change.new or change.old!r}: {why}")
             continue
         if change.kind == "add":
             lines.append(_line(change))
-            facts[_key(change.new)] = Fact(change.new, change.source, len(lines) - 1)
+            facts[_key(change.new)] = [len(lines) - 1]
         else:
-            fact = facts.pop(_key(change.old))
+            first, *others = facts.pop(_key(change.old))
+            gone.update(others)
             if change.kind == "drop":
-                gone.add(fact.line)
+                gone.add(first)
             else:
-                lines[fact.line] = _line(change)
-                facts[_key(change.new)] = Fact(change.new, change.source, fact.line)
+                lines[first] = _line(change)
+                facts[_key(change.new)] = [first]
         done.append(change)
-    left_out += [f"{len(changes) - MOST_CHANGES} more"] if len(changes) > MOST_CHANGES else []
     kept = [line for number, line in enumerate(lines) if number not in gone]
     return Applied("\n".join(kept).rstrip() + "\n", tuple(done), tuple(left_out))
 
 
-def _fault(change: Change, facts: dict[str, Fact]) -> str:
+def _fault(change: Change, facts: Container[str]) -> str:
     new = change.new.strip()
     if change.kind != "add" and _key(change.old) not in facts:
         return "there is no such fact"
@@ -94,24 +95,56 @@ def _fault(change: Change, facts: dict[str, Fact]) -> str:
         return ""
     if not new or len(new) > LONGEST_FACT:
         return f"a fact has 1 to {LONGEST_FACT} characters"
-    if "\n" in new or "<!--" in new or "-->" in new:
+    if len(new.splitlines()) != 1 or "\0" in new or "<!--" in new or "-->" in new:
         return "a fact is one plain line"
     if _key(new) in facts:
         return "it is known"
     return ""
 
 
+def within(text: str, most: int) -> str:
+    """The newest lines that fit into so many characters, without headings and sources."""
+    lines = [line for line in _lines(text) if line.strip() and not line.startswith("#")]
+    kept: list[str] = []
+    used = 0
+    for line in reversed(lines):
+        plain = line.split("<!--")[0].rstrip()
+        used += len(plain) + 1
+        if used > most:
+            kept.append("(older ones are in the file)")
+            break
+        kept.append(plain)
+    return "\n".join(reversed(kept)).strip()
+
+
 def matching(text: str, words: str) -> list[Fact]:
     """The facts that hold all of these words."""
-    wanted = [_key(word) for word in words.split()]
-    return [fact for fact in parse(text) if wanted and all(word in _key(fact.text) for word in wanted)]
+    return [fact for fact in parse(text) if holds(fact.text, words)]
+
+
+def holds(text: str, words: str) -> bool:
+    """Whether a text holds all of these words, at least one; "tea" is not in "team"."""
+    wanted, key = [_key(word) for word in words.split()], _key(text)
+    return bool(wanted) and all(_word_in(word, key) for word in wanted)
+
+
+def _word_in(word: str, key: str) -> bool:
+    if word.lower() == word.upper():
+        return word in key  # a script that puts no spaces between words, or a number
+    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", key) is not None
 
 
 def _key(text: str) -> str:
-    """Two facts are the same where they differ in case, spaces and the full stop alone."""
-    return re.sub(r"\s+", " ", text).strip().rstrip(".").casefold()
+    """Facts are the same that differ in case, spaces, a full stop and the way letters are composed alone."""
+    plain = unicodedata.normalize("NFC", text)
+    return re.sub(r"\s+", " ", plain).strip().rstrip(".").casefold()
+
+
+def _lines(text: str) -> list[str]:
+    """The lines as an editor counts them; other separators are a person's own and stay."""
+    return text.removesuffix("\n").split("\n")
 
 
 def _line(change: Change) -> str:
-    source = re.sub(r"-->|\n", " ", change.source).strip()
+    source = re.sub(r"-->|\s+", " ", change.source).strip()
     return f"- {change.new.strip()}" + (f" <!-- {source} -->" if source else "")

@@ -7,21 +7,22 @@ nothing: the observations stay for the next time, until three replies to them we
 from __future__ import annotations
 
 import json
-import logging
 import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter
 
-from bot.memory.facts import MOST_CHANGES, Change
+from bot.memory.facts import Change, within
 from providers.types import Message
 
-log = logging.getLogger(__name__)
-
+MOST_CHANGES = 40
+"""Of one reply; what is more of them is left out."""
 _MOST_CHARS = 24_000
 """Of observations in one question; the rest waits for the next."""
+_NOTES_CHARS = 24_000
+"""Of the present notes in it; older ones stay as they are."""
 
 PROMPT = """\
 You keep the notes of a personal assistant about one person. You get the present notes and new conversations. Decide \
@@ -30,8 +31,8 @@ Leave out small talk, one-off questions, what the assistant said, and anything y
 passwords or keys. Write each note as one plain sentence about the person, with absolute dates.
 
 Answer with a JSON array and nothing else. Its items:
-{"kind": "add", "new": "..."}
-{"kind": "change", "old": "<a present note, word for word>", "new": "..."}   where a new conversation corrects it
+{"kind": "add", "new": "...", "from": [<numbers of conversations>]}
+{"kind": "change", "old": "<a present note, word for word>", "new": "...", "from": [...]}   where one corrects it
 {"kind": "drop", "old": "<a present note, word for word>"}   where a new conversation shows that it no longer holds
 Nothing to change: []"""
 
@@ -40,8 +41,10 @@ class _Proposed(BaseModel):
     kind: str
     new: str = ""
     old: str = ""
+    sources: list[int | str] = Field(default=[], alias="from")
 
 
+_MOST_BRACKETS = 200
 _PROPOSALS = TypeAdapter(list[_Proposed])
 
 
@@ -72,10 +75,10 @@ def portion(observations: Sequence[Seen]) -> list[Seen]:
 def question(notes: str, observations: Sequence[Seen]) -> tuple[Message, ...]:
     """What the model is asked."""
     conversations = "\n\n".join(
-        f"## Conversation on {time.strftime('%A %Y-%m-%d', time.localtime(one.at))}\n{one.text}"
+        f"## Conversation {one.id} on {time.strftime('%A %Y-%m-%d', time.localtime(one.at))}\n{one.text}"
         for one in observations
     )
-    present = notes.strip() or "(none yet)"
+    present = within(notes, _NOTES_CHARS) or "(none yet)"
     return (
         Message("system", PROMPT),
         Message("user", f"# Present notes\n{present}\n\n# New conversations\n{conversations}"),
@@ -84,16 +87,9 @@ def question(notes: str, observations: Sequence[Seen]) -> tuple[Message, ...]:
 
 def proposals(reply: str, observations: Sequence[Seen]) -> list[Change]:
     """The changes that a reply proposes, each with its source. Raises `Unusable`."""
-    found = re.search(r"\[.*\]", reply, re.DOTALL)
-    if found is None:
-        raise Unusable("it holds no list")
-    try:
-        proposed = _PROPOSALS.validate_python(json.loads(found[0]))
-    except (ValueError, ValidationError) as error:
-        raise Unusable(str(error).splitlines()[0]) from None
-    source = _source(observations)
     changes = []
-    for one in proposed[: MOST_CHANGES + 1]:
+    for one in _list_in(reply)[:MOST_CHANGES]:
+        source = _source(_named(one.sources, observations))
         match one.kind:
             case "add":
                 changes.append(Change("add", new=_plain(one.new), source=source))
@@ -104,6 +100,32 @@ def proposals(reply: str, observations: Sequence[Seen]) -> list[Change]:
             case _:
                 raise Unusable(f"{one.kind!r} is no kind of change")
     return changes
+
+
+def _list_in(reply: str) -> list[_Proposed]:
+    """The last list in a reply: models like to think aloud before it."""
+    decoder = json.JSONDecoder()
+    found: list[_Proposed] | None = None
+    problem, at = "it holds no list", 0
+    for _ in range(_MOST_BRACKETS):
+        at = reply.find("[", at)
+        if at < 0:
+            break
+        try:
+            value, end = decoder.raw_decode(reply, at)
+            found = _PROPOSALS.validate_python(value)
+        except (ValueError, RecursionError) as error:
+            problem, end = str(error).splitlines()[0], at + 1
+        at = end
+    if found is None:
+        raise Unusable(problem)
+    return found
+
+
+def _named(sources: Sequence[int | str], observations: Sequence[Seen]) -> Sequence[Seen]:
+    """The conversations that a proposal names; all of them where it names none that there is."""
+    wanted = {str(source) for source in sources}
+    return [one for one in observations if str(one.id) in wanted] or observations
 
 
 def _plain(text: str) -> str:

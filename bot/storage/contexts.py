@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import update
 from sqlmodel import Session as Db
-from sqlmodel import col, select
+from sqlmodel import col, func, select
 
 from bot.storage import values
 from bot.storage.tables import Calibration, Message, Session, ToolOutput, Turn, TurnState
@@ -34,9 +34,10 @@ class Conversation(NamedTuple):
 
 
 def conversation(s: Db, session: str) -> Conversation:
+    """A session up to the first turn that is not over: what comes after it can't be summed up before it is."""
     row = s.get_one(Session, session)
     after = max(row.history_after, row.summarised)
-    found = s.exec(
+    query = (
         select(Message)
         .join(Turn, col(Message.turn) == col(Turn.id))
         .where(Message.session == session, col(Message.id) > after)
@@ -44,9 +45,22 @@ def conversation(s: Db, session: str) -> Conversation:
         .order_by(col(Message.id))
         .limit(_MOST_ROWS)
     )
-    lines = [Line(m.id or 0, m.turn, m.role, m.content, m.trust) for m in found]
+    still_open = first_open(s, session)
+    if still_open is not None:
+        query = query.where(col(Message.id) < still_open)
+    lines = [Line(m.id or 0, m.turn, m.role, m.content, m.trust) for m in s.exec(query)]
     valid = row.summarised > row.history_after
     return Conversation(row.summary if valid else "", row.summary_trust if valid else "own", lines)
+
+
+def first_open(s: Db, session: str) -> int | None:
+    """The first message of a session's turns that are not over: under way, or waiting for somebody's word."""
+    return s.exec(
+        select(func.min(Message.id))
+        .join(Turn, col(Message.turn) == col(Turn.id))
+        .where(Turn.session == session, col(Turn.task).is_(None))
+        .where(col(Turn.state).in_([TurnState.RUNNING, TurnState.WAITING]))
+    ).one()
 
 
 def summarise(s: Db, session: str, summary: str, trust: str, upto: int) -> None:

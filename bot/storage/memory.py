@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 from sqlalchemy import text, update
 from sqlmodel import Session as Db
 from sqlmodel import col, func, select
 
-from bot.storage.tables import FactVersion, Learning, Message, Observation, Session, Turn
+from bot.storage import contexts
+from bot.storage.tables import FactVersion, Inbox, Learning, Message, Observation, Session, Turn, TurnState
 
 _IDLE_ROWS = 400
 _MOST_TRIES = 3
 """After so many unusable replies to the same observations they are laid aside."""
+FORGET = "asked to forget: "
+"""How such a version begins to say why it was made."""
 _OPEN = (col(Observation.reflected_at).is_(None), col(Observation.tries) < _MOST_TRIES)
 
 
@@ -74,25 +79,55 @@ def idle(s: Db, before: float) -> list[Session]:
     )
 
 
-def unobserved(s: Db, session: Session) -> list[Message]:
-    """What was said in a session since it was last looked at: the person's own turns that are over."""
-    return list(
-        s.exec(
-            select(Message)
-            .join(Turn, col(Message.turn) == col(Turn.id))
-            .where(Message.session == session.key, col(Message.id) > session.observed)
-            .where(Turn.state == "done", col(Turn.task).is_(None))
-            .order_by(col(Message.id))
-            .limit(_IDLE_ROWS)
-        )
+def unobserved(s: Db, session: Session) -> list[tuple[Message, str]]:
+    """What was said in a session since it was last looked at, and by whom or to whom: turns that answer a person and
+    are over, up to the first that is not. What workers delivered is nobody's own word.
+    """
+    delivered = select(Inbox.id).where(
+        Inbox.turn == Message.turn, col(Inbox.key).startswith("task:"), Inbox.text == Message.content
     )
+    query = (
+        select(Message, Turn.person)
+        .join(Turn, col(Message.turn) == col(Turn.id))
+        .where(Message.session == session.key, col(Message.id) > session.observed)
+        .where(Turn.state == TurnState.DONE, col(Turn.task).is_(None), ~delivered.exists())
+        .order_by(col(Message.id))
+        .limit(_IDLE_ROWS)
+    )
+    still_open = contexts.first_open(s, session.key)
+    if still_open is not None:
+        query = query.where(col(Message.id) < still_open)
+    return [(message, person) for message, person in s.exec(query)]
 
 
-def observe(s: Db, session: str, upto: int, observation: Observation | None) -> None:
-    """Note what a session yielded (None: nothing), and how far it was looked at."""
-    if observation is not None:
-        s.add(observation)
+def observe(s: Db, session: str, upto: int, observations: Sequence[Observation]) -> None:
+    """Note what a session yielded, and how far it was looked at."""
+    s.add_all(observations)
     s.execute(update(Session).where(col(Session.key) == session).values(observed=upto))
+
+
+def forget(s: Db, person: str, strike: Callable[[str], str], version: FactVersion | None) -> None:
+    """Strike what is to be forgotten from what was observed of a person and is not reflected on yet. `version` notes
+    the wish where no fact had to be changed for it.
+    """
+    if version is not None:
+        s.add(version)
+    for row in to_reflect(s, person):
+        row.text = strike(row.text)
+        if row.text:
+            s.add(row)
+        else:
+            s.delete(row)
+
+
+def forgotten(s: Db, owner: str) -> list[tuple[float, str]]:
+    """(when, words) of everything that somebody wanted forgotten."""
+    found = s.exec(
+        select(FactVersion.at, FactVersion.why)
+        .where(FactVersion.owner == owner, col(FactVersion.why).startswith(FORGET))
+        .order_by(col(FactVersion.id))
+    )
+    return [(at, why.removeprefix(FORGET)) for at, why in found]
 
 
 def to_reflect(s: Db, person: str) -> list[Observation]:
@@ -142,14 +177,26 @@ def lessons(s: Db, since: float, most: int) -> list[tuple[str, str]]:
     return [(row.tool, row.text) for row in rows]
 
 
-def search(s: Db, person: str, words: str, most: int) -> list[Hit]:
-    """Where a person, or the assistant in that person's private chats, said these words; the best places first."""
-    terms = re.findall(r"\w+", words)
-    if not terms:
-        return []
-    for glue in (" ", " OR "):
-        query = glue.join(f'"{term}"' for term in terms)
-        found = s.execute(_SEARCH, {"query": query, "person": person, "most": most}).all()
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is looked for: words that this person, or the assistant in their private chats, said in a time (epoch
+    seconds), but for one turn.
+    """
+
+    person: str
+    words: str
+    since: float = 0.0
+    until: float = math.inf
+    but: int = 0
+
+
+def search(s: Db, wanted: Search, most: int) -> list[Hit]:
+    """Where it was said, the best places first: all the words, else all of their beginnings, else any of them."""
+    terms = [f'"{term}"' for term in re.findall(r"\w+", wanted.words)]
+    beginnings = [f"{term}*" for term in terms]
+    queries = [" ".join(terms), " ".join(beginnings), " OR ".join(beginnings)] if terms else []
+    for query in queries:
+        found = s.execute(_SEARCH, {**asdict(wanted), "query": query, "most": most}).all()
         if found:
             return [Hit(*row) for row in found]
     return []
@@ -157,7 +204,9 @@ def search(s: Db, person: str, words: str, most: int) -> list[Hit]:
 
 _SEARCH = text(
     "SELECT m.role, m.created_at, s.channel, snippet(message_fts, 0, '**', '**', ' … ', 24), m.trust "
-    "FROM message_fts JOIN message m ON m.id = message_fts.rowid JOIN session s ON s.key = m.session "
-    "WHERE message_fts MATCH :query AND s.person = :person AND s.private "
-    "ORDER BY bm25(message_fts) LIMIT :most"
+    "FROM message_fts JOIN message m ON m.id = message_fts.rowid "
+    "JOIN session s ON s.key = m.session JOIN turn t ON t.id = m.turn "
+    "WHERE message_fts MATCH :query AND t.person = :person AND s.private AND t.task IS NULL AND t.id <> :but "
+    "AND m.created_at >= :since AND m.created_at < :until "
+    "ORDER BY bm25(message_fts), m.id DESC LIMIT :most"
 )

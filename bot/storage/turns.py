@@ -184,10 +184,15 @@ def history(s: Db, session: str, after: int, limit: int) -> list[Said]:
     """The last messages of a session's finished turns with an id above `after`, oldest first, whole turns only."""
     found = s.connection().execute(_HISTORY, {"of": session, "after": after, "most": limit}).all()
     kept = [Said(*row) for row in reversed(found)]
-    if len(kept) == limit:
-        # The oldest turn may be cut in two by the limit: leave it out rather than orphan a tool's result.
-        return [said for said in kept if said.turn != kept[0].turn]
-    return kept
+    # A turn may be cut in two by the limit, or by a `/new` while it waited for somebody's word: leave it out rather
+    # than orphan a tool's result.
+    cut = {kept[0].turn} if len(kept) == limit else set()
+    begun: set[int] = set()
+    for said in kept:
+        if said.turn not in begun and said.role != "user":
+            cut.add(said.turn)
+        begun.add(said.turn)
+    return [said for said in kept if said.turn not in cut]
 
 
 def steps(s: Db, turn: int) -> list[Said]:

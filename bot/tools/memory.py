@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
+from datetime import date, datetime, timedelta
 from functools import partial
 
 from pydantic import BaseModel, Field
 
+from bot.memory.keeper import TooLarge
 from bot.memory.memory import Memory
 from bot.safety.rules import Trust, worst
 from bot.storage import contexts
@@ -33,6 +36,8 @@ class PinArguments(BaseModel):
 
 class RecallArguments(BaseModel):
     words: str = Field(min_length=1, description="words to look for in earlier conversations")
+    since: date | None = Field(default=None, description="only from this day on, YYYY-MM-DD")
+    until: date | None = Field(default=None, description="only up to this day, YYYY-MM-DD")
 
 
 async def remembers(context: ToolContext, arguments: RememberArguments) -> Act:
@@ -45,14 +50,22 @@ async def remembers(context: ToolContext, arguments: RememberArguments) -> Act:
 
 async def remember(context: ToolContext, arguments: RememberArguments) -> str:
     source = f"{time.strftime('%Y-%m-%d', time.localtime(context.clock()))}, {context.session.partition(':')[0]}; asked"
-    applied = await _memory(context).remember(context.person, arguments.fact, source, shared=arguments.shared)
+    try:
+        applied = await _memory(context).remember(
+            context.person, arguments.fact, source, shared=arguments.shared
+        )
+    except TooLarge as error:
+        raise ToolError(f"Not noted: {error}.") from None
     if applied.left_out:
         raise ToolError(f"Not noted: {applied.left_out[0]}.")
     return "Noted."
 
 
 async def forget(context: ToolContext, arguments: ForgetArguments) -> str:
-    gone = await _memory(context).forget(context.person, arguments.words)
+    try:
+        gone = await _memory(context).forget(context.person, arguments.words)
+    except TooLarge as error:
+        raise ToolError(f"Not forgotten: {error}.") from None
     if not gone:
         raise ToolError("No fact holds these words; what is known stands in your instructions.")
     return "Forgotten:\n" + "\n".join(f"- {text}" for text in gone)
@@ -77,15 +90,30 @@ async def pin(context: ToolContext, arguments: PinArguments) -> str:
 
 
 async def recall(context: ToolContext, arguments: RecallArguments) -> Output:
-    search = partial(rows.search, person=context.person, words=arguments.words, most=_MOST_HITS)
-    hits = await context.desk.database.read(search)
-    if not hits:
-        return Output("Nothing was said about that.")
-    lines = [
+    if not context.situation.private:
+        raise ToolError("A group has no share in what a person said elsewhere.")
+    wanted = rows.Search(
+        person=context.person,
+        words=arguments.words,
+        since=_begins(arguments.since) if arguments.since else 0.0,
+        until=_begins(arguments.until + timedelta(days=1)) if arguments.until else math.inf,
+        but=context.turn,
+    )
+    noted = _memory(context).noted(context.person, arguments.words)
+    hits = await context.desk.database.read(partial(rows.search, wanted=wanted, most=_MOST_HITS))
+    lines = [f"Noted: {fact}" for fact in noted[:_MOST_HITS]]
+    lines += [
         f"{time.strftime('%Y-%m-%d %H:%M', time.localtime(hit.at))}, {hit.channel}, {hit.role}: {hit.snippet}"
         for hit in hits
     ]
-    return Output("\n".join(lines), worst(*(Trust(hit.trust) for hit in hits)))
+    return Output(
+        "\n".join(lines) or "Nothing was said about that.", worst(*(Trust(hit.trust) for hit in hits))
+    )
+
+
+def _begins(day: date) -> float:
+    """When a day begins by this machine's clock."""
+    return datetime.combine(day, datetime.min.time()).timestamp()
 
 
 def _memory(context: ToolContext) -> Memory:

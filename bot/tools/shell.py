@@ -43,7 +43,7 @@ async def shell(context: ToolContext, arguments: ShellArguments) -> Output:
         context.workspace,
         write=arguments.write,
         network=arguments.network,
-        hidden=await asyncio.to_thread(others_memory, context.workspace, context.person),
+        hidden=await asyncio.to_thread(_hidden, context),
         limits=Limits(settings.timeout, settings.memory),
     )
     began = time.time_ns()
@@ -55,6 +55,13 @@ async def shell(context: ToolContext, arguments: ShellArguments) -> Output:
         changed = await asyncio.to_thread(_changed, context.workspace, began)
         await context.desk.database.write(partial(origins.mark, paths=changed, now=context.clock()))
     return Output(_said(ran), Trust.UNTRUSTED)
+
+
+def _hidden(context: ToolContext) -> tuple[str, ...]:
+    """What of the workspace a command must not see: other people's memory, and anybody's where a group reads."""
+    if context.situation.private:
+        return others_memory(context.workspace, context.person)
+    return ("memory",) if (context.workspace / "memory").is_dir() else ()
 
 
 def others_memory(workspace: Path, person: str) -> tuple[str, ...]:
