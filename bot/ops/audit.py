@@ -2,42 +2,45 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from bot.safety.audit import Anchors, Linked, faults
+from bot.safety.audit import Anchors, Check, Linked
 from bot.storage import audit
 from bot.storage.database import Database
 
 _AT_ONCE = 1000
 _LONGEST = 200
+_MOST_FAULTS = 100
+_MOST_LINES = 20
 
 
 async def verify(database: Database, anchors: Anchors) -> list[str]:
-    """Every fault of the chain, the first broken link first; reads it piece by piece."""
-    known = anchors.read()
-    entries: list[Linked] = []
-    while part := await database.read(
-        partial(audit.chain, after=entries[-1].id if entries else 0, most=_AT_ONCE)
-    ):
-        # What lies beside was compared by its digest below; only a flag of it is kept.
-        entries += part
-    return list(faults(entries, known))
+    """The first faults of the chain, in its order; reads it piece by piece. Raises OSError."""
+    # The anchors first: what is appended meanwhile has none that we know of.
+    check = Check(await asyncio.to_thread(anchors.read))
+    found: list[str] = []
+    while part := await database.read(partial(audit.chain, after=check.last, most=_AT_ONCE)):
+        found += check.look(part)
+        if len(found) >= _MOST_FAULTS:
+            return found[:_MOST_FAULTS]
+    return [*found, *check.end()]
 
 
 async def shown(database: Database, session: str, most: int) -> list[dict[str, Any]]:
-    """The last entries of a session, as objects."""
+    """The last entries of a session, "" for all of them, as objects."""
     return [
         as_object(one) for one in await database.read(partial(audit.of_session, session=session, most=most))
     ]
 
 
-async def why(database: Database, session: str) -> str:
-    """The text of /why: which models and tools stood behind the last answer of a session."""
-    turn = await database.read(partial(audit.last_turn, session=session))
+async def why(database: Database, session: str, person: str) -> str:
+    """The text of /why: which models and tools stood behind the last answer that a person got in a session."""
+    turn = await database.read(partial(audit.last_turn, session=session, person=person))
     if turn is None:
         return "I have not answered anything here yet."
     numbers = await database.read(partial(audit.with_workers, turn=turn.id or 0))
@@ -52,7 +55,9 @@ def _reasons(route: str, path: Sequence[dict[str, Any]], entries: Sequence[Linke
         yield f"Before it, {len(failed)} tries failed or were passed over; /status says what rests."
     if not entries:
         yield "No tool was used for it: it is what the model knows, or was told in this conversation."
-    for one in entries:
+    if len(entries) > _MOST_LINES:
+        yield f"{len(entries) - _MOST_LINES} calls of tools, and then:"
+    for one in entries[-_MOST_LINES:]:
         outcome = "" if one.entry.ok else " (failed)"
         by = "" if one.entry.model == route else f", by {one.entry.model}"
         yield f"- {one.entry.tool}{_given(one)}{outcome}{by}"

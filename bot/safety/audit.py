@@ -103,25 +103,45 @@ def canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
+class Check:
+    """Looks through a chain piece by piece, oldest entries first. Each anchor must still be true."""
+
+    def __init__(self, anchors: Sequence[Anchor]) -> None:
+        self._wanted: dict[int, set[str]] = {}
+        for anchor in anchors:
+            # A number may stand there twice: of a tail that was cut off, and of what was appended in its place.
+            self._wanted.setdefault(anchor.id, set()).add(anchor.digest)
+        self._previous = FIRST
+        self.last = 0
+        """The entry that was looked at last."""
+
+    def look(self, entries: Iterable[Linked]) -> Iterator[str]:
+        """What is wrong with the next entries, the first broken link first."""
+        for one in entries:
+            if one.id != self.last + 1:
+                yield f"entry {one.id}: {_missing(self.last + 1, one.id - 1)} missing before it"
+            if link(self._previous, one.entry) != one.digest:
+                yield f"entry {one.id}: it, or the order before it, was changed"
+            if one.payload is not None:
+                arguments, result = one.payload
+                if digest_of(arguments) != one.entry.arguments or digest_of(result) != one.entry.result:
+                    yield f"entry {one.id}: what lies beside it was changed"
+            if self._wanted.get(one.id, set()) - {one.digest}:
+                yield f"entry {one.id}: it is another one than its anchor says"
+            self._previous, self.last = one.digest, one.id
+
+    def end(self) -> Iterator[str]:
+        """What is wrong with the chain's end."""
+        newest = max(self._wanted, default=0)
+        if newest > self.last:
+            yield f"entry {self.last + 1}: {_missing(self.last + 1, newest)} missing at the end"
+
+
 def faults(entries: Iterable[Linked], anchors: Sequence[Anchor]) -> Iterator[str]:
-    """Everything that is wrong with a chain, the first broken link first; nothing for a whole one."""
-    wanted = {anchor.id: anchor.digest for anchor in anchors}
-    previous, last = FIRST, 0
-    for one in entries:
-        if one.id != last + 1:
-            yield f"entry {one.id}: {_missing(last + 1, one.id - 1)} missing before it"
-        if link(previous, one.entry) != one.digest:
-            yield f"entry {one.id}: it, or the order before it, was changed"
-        if one.payload is not None:
-            arguments, result = one.payload
-            if digest_of(arguments) != one.entry.arguments or digest_of(result) != one.entry.result:
-                yield f"entry {one.id}: what lies beside it was changed"
-        if wanted.get(one.id, one.digest) != one.digest:
-            yield f"entry {one.id}: it is another one than its anchor says"
-        previous, last = one.digest, one.id
-    newest = max(wanted, default=0)
-    if newest > last:
-        yield f"entry {last + 1}: {_missing(last + 1, newest)} missing at the end"
+    """Everything that is wrong with a whole chain; nothing for a sound one."""
+    check = Check(anchors)
+    yield from check.look(entries)
+    yield from check.end()
 
 
 def _missing(first: int, last: int) -> str:

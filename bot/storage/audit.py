@@ -55,22 +55,23 @@ def of_turns(s: Db, turns: Sequence[int]) -> list[Linked]:
 
 
 def of_session(s: Db, session: str, most: int) -> list[Linked]:
-    """What was done last in a session, in order."""
-    rows = s.exec(
+    """What was done last in a session, "" for all of them, in order."""
+    query = (
         select(Audit, AuditPayload)
         .join(AuditPayload, col(Audit.id) == col(AuditPayload.id), isouter=True)
-        .where(Audit.session == session)
         .order_by(col(Audit.id).desc())
         .limit(most)
-    ).all()
+    )
+    rows = s.exec(query.where(Audit.session == session) if session else query).all()
     return list(reversed(list(_linked(rows))))
 
 
-def last_turn(s: Db, session: str) -> Turn | None:
-    """The turn that answered last in a session."""
+def last_turn(s: Db, session: str, person: str) -> Turn | None:
+    """The turn that last answered a person in a session."""
     return s.exec(
         select(Turn)
-        .where(Turn.session == session, col(Turn.task).is_(None), Turn.state == "done")
+        .where(Turn.session == session, Turn.person == person)
+        .where(col(Turn.task).is_(None), Turn.state == "done")
         .order_by(col(Turn.id).desc())
         .limit(1)
     ).first()

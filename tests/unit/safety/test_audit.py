@@ -137,7 +137,7 @@ async def test_an_entry_says_all_of_a_call(tmp_path: Path) -> None:
     await used(tmp_path)
     database = await Database.open(tmp_path / "data" / "nanobot.db")
     entries = await shown(database, SESSION, 50)
-    text = await why(database, SESSION)
+    text = await why(database, SESSION, "owner")
     await database.aclose()
     assert len(entries) == 12
     first = entries[0]
