@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from bot.desk import Output, ToolContext, ToolError
 from bot.safety.rules import READING, Act, Situation, Trust
 from bot.text import valid
+from providers.tokens import tool_size
 from providers.types import ToolCall, ToolDef
 
 log = logging.getLogger(__name__)
@@ -205,7 +206,8 @@ def shorten(text: str, most: int) -> str:
 
 
 def _definition(function: ToolFunction) -> ToolDef:
-    return ToolDef(function.name, function.description, _schema(function.arguments))
+    tool = ToolDef(function.name, function.description, _schema(function.arguments))
+    return replace(tool, size=tool_size(tool))
 
 
 def _schema(arguments: type[BaseModel]) -> Mapping[str, Any]:

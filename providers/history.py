@@ -43,7 +43,13 @@ def repaired(messages: Iterable[Message], *, short_ids: bool = False) -> tuple[M
     """
     taken: set[str] = set()
     fresh = _short if short_ids else _fresh
-    return tuple(message for entry in _entries(messages) for message in _written(entry, taken, fresh))
+    written: list[Message] = []
+    for entry in _entries(messages):
+        if isinstance(entry, Message):
+            written.append(entry)
+        else:
+            written += _written(entry, taken, fresh)
+    return tuple(written)
 
 
 def alternating(messages: Iterable[Message], *, answered: bool = False) -> tuple[Message, ...]:
@@ -83,27 +89,26 @@ def _append(turns: list[Message], message: Message, *, answered: bool) -> None:
     )
 
 
-def _entries(messages: Iterable[Message]) -> list[_Entry]:
-    entries: list[_Entry] = []
+def _entries(messages: Iterable[Message]) -> list[Message | _Entry]:
+    entries: list[Message | _Entry] = []
     unanswered: dict[str, deque[_Slot]] = {}
     for message in messages:
         if message.role == "tool":
             slots = unanswered.get(message.tool_call_id)
             if slots:
                 slots.popleft().result = message.content
-            continue
-        entry = _Entry(message, [_Slot(call) for call in message.tool_calls])
-        entries.append(entry)
-        unanswered.update({slot.call.id: deque() for slot in entry.slots})
-        for slot in entry.slots:
-            unanswered[slot.call.id].append(slot)
+        elif not message.tool_calls:
+            entries.append(message)
+        else:
+            entry = _Entry(message, [_Slot(call) for call in message.tool_calls])
+            entries.append(entry)
+            unanswered.update({slot.call.id: deque() for slot in entry.slots})
+            for slot in entry.slots:
+                unanswered[slot.call.id].append(slot)
     return entries
 
 
 def _written(entry: _Entry, taken: set[str], fresh: Callable[[str, set[str]], str]) -> Iterator[Message]:
-    if not entry.slots:
-        yield entry.message
-        return
     calls = tuple(replace(slot.call, id=fresh(slot.call.id, taken)) for slot in entry.slots)
     yield replace(entry.message, tool_calls=calls)
     for slot, call in zip(entry.slots, calls, strict=True):

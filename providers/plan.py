@@ -38,7 +38,8 @@ def plan(candidates: Iterable[Candidate], request: ChatRequest) -> list[Step]:
     """The candidates in order; those known to lack the tools that the request offers come last. Where it holds
     images, those known to see come first.
     """
-    steps = [step_for(candidate, request) for candidate in candidates]
+    measured: dict[tuple[int, int], int] = {}
+    steps = [step_for(candidate, request, measured) for candidate in candidates]
     images = any(message.images for message in request.messages)
 
     def rank(step: Step) -> tuple[bool, int]:
@@ -48,9 +49,13 @@ def plan(candidates: Iterable[Candidate], request: ChatRequest) -> list[Step]:
     return sorted(steps, key=rank)
 
 
-def step_for(candidate: Candidate, request: ChatRequest) -> Step:
+def step_for(
+    candidate: Candidate, request: ChatRequest, measured: dict[tuple[int, int], int] | None = None
+) -> Step:
     """The request as one model can take it: a tiny one gets the brief, one without tools a plain conversation, one
     that can't see a line in the place of each image; and other models' thoughts are left out.
+
+    `measured` holds the tokens of conversations that several candidates get, while these are at hand.
     """
     info = candidate.info
     request = replace(request, thinks=bool(info.thinks))
@@ -62,7 +67,7 @@ def step_for(candidate: Candidate, request: ChatRequest) -> Step:
         blind = info.vision is False or info.tiny
         messages = tuple(_suited(m, candidate.route, blind=blind) for m in request.messages)
         request = replace(request, messages=messages)
-    return Step(candidate, request, _shortage(info, request))
+    return Step(candidate, request, _shortage(info, request, {} if measured is None else measured))
 
 
 def _suited(message: Message, route: Route, *, blind: bool) -> Message:
@@ -97,11 +102,14 @@ def _plain(messages: Iterable[Message]) -> Iterator[Message]:
             yield message
 
 
-def _shortage(info: ModelInfo, request: ChatRequest) -> str:
+def _shortage(info: ModelInfo, request: ChatRequest, measured: dict[tuple[int, int], int]) -> str:
     if info.context_window is None:
         return ""
     answer = min(request.max_tokens or USUAL_ANSWER, info.context_window // 4)
-    prompt = estimate_tokens(request.messages, request.tools)
+    same = (id(request.messages), id(request.tools))
+    prompt = measured.get(same)
+    if prompt is None:
+        prompt = measured[same] = estimate_tokens(request.messages, request.tools)
     if prompt + answer <= info.context_window:
         return ""
     return f"its window of {info.context_window} tokens is too small for about {prompt}"

@@ -29,8 +29,13 @@ def estimate_tokens(messages: Iterable[Message], tools: Iterable[ToolDef] = ()) 
             size += _bytes(call.name) + _bytes(json.dumps(call.arguments, default=str))
     for tool in tools:
         count += 1
-        size += _bytes(tool.name) + _bytes(tool.description) + len(json.dumps(tool.parameters, default=str))
+        size += tool.size or tool_size(tool)
     return int(size / BYTES_PER_TOKEN) + count * PER_MESSAGE + images * PER_IMAGE
+
+
+def tool_size(tool: ToolDef) -> int:
+    """The bytes of a tool as it is offered."""
+    return _bytes(tool.name) + _bytes(tool.description) + len(json.dumps(tool.parameters, default=str))
 
 
 def _bytes(text: str) -> int:

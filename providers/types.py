@@ -70,11 +70,14 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ToolDef:
-    """A tool as offered to a model; `parameters` is a JSON Schema object."""
+    """A tool as offered to a model; `parameters` is a JSON Schema object. `size` is how many bytes all of it has, where
+    somebody measured that before (`providers.tokens`): the same tools are offered again and again.
+    """
 
     name: str
     description: str
     parameters: Mapping[str, Any]
+    size: int = field(default=0, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

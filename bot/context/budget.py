@@ -65,5 +65,4 @@ def prompt_budget(window: int | None, max_tokens: int, tools: Sequence[ToolDef])
     """Tokens for the prompt: the window less the room for an answer and what the tools' descriptions take."""
     whole = window or DEFAULT_WINDOW
     answer = min(max_tokens, whole // 4)
-    described = sum(len(str(tool.parameters)) + len(tool.description) + len(tool.name) for tool in tools) // 3
-    return max(whole - answer - described, whole // 4)
+    return max(whole - answer - estimate_tokens((), tools), whole // 4)

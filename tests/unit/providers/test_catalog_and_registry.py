@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from providers.errors import Misconfigured
@@ -9,7 +11,7 @@ from providers.presets import PRESETS, complete, is_local, preset_for
 from providers.registry import Catalog, FoundProvider, Registry, create, kinds, load_spec
 from providers.settings import ModelSettings, ProviderSettings
 from providers.testing import ScriptedProvider
-from providers.types import ModelInfo, Route
+from providers.types import ModelInfo, Price, Route
 
 KEY = ProviderSettings.model_validate({"api_key": "sk-example"})
 
@@ -75,10 +77,11 @@ def test_a_provider_is_local_by_its_address(url: str, local: bool) -> None:
 def test_the_owners_word_stands_above_what_was_learned_listed_and_preset() -> None:
     route = Route("openai", "gpt-6-luna")
     catalog = Catalog.of({"openai": KEY})
-    assert catalog.info(route) == ModelInfo("gpt-6-luna", 922_000, True, "capable")
+    assert catalog.info(route).price == Price(0.1, 0.5)
+    assert replace(catalog.info(route), price=None) == ModelInfo("gpt-6-luna", 922_000, True, "capable")
 
     catalog = catalog.listing("openai", [ModelInfo("gpt-6-luna", 500_000)])
-    assert catalog.info(route) == ModelInfo("gpt-6-luna", 500_000, True, "capable")
+    assert replace(catalog.info(route), price=None) == ModelInfo("gpt-6-luna", 500_000, True, "capable")
 
     catalog = catalog.learning(route, context_window=400_000)
     assert catalog.info(route).context_window == 400_000
@@ -86,7 +89,7 @@ def test_the_owners_word_stands_above_what_was_learned_listed_and_preset() -> No
     said = ModelSettings(context_window=300_000, tools=False, tier="strong")
     settings = KEY.model_copy(update={"model_info": {"gpt-6-luna": said}})
     catalog = Catalog.of({"openai": settings}).inheriting(catalog)
-    assert catalog.info(route) == ModelInfo("gpt-6-luna", 300_000, False, "strong")
+    assert replace(catalog.info(route), price=None) == ModelInfo("gpt-6-luna", 300_000, False, "strong")
 
 
 def test_an_unknown_model_is_weak_and_nothing_is_known_of_it() -> None:
