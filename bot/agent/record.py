@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from bot.safety.audit import Anchor, Anchors, Deed
+from bot.safety.audit import ANCHORS, Anchor, Anchors, Deed
 from bot.safety.rules import Trust, worst
 from bot.storage import sessions, turns
 from bot.storage.database import Database, Transaction
@@ -23,8 +23,6 @@ log = logging.getLogger(__name__)
 
 _HISTORY_ROWS = 400
 """Most rows of earlier turns that are read: bounds a turn's cost however long the conversation is."""
-ANCHORS = "audit.anchors"
-"""The file beside the database that tells where the audit log ends."""
 INTERRUPTED = "Interrupted; the outcome is unknown. Check before you do it again."
 
 _Transaction = Callable[[Transaction], Turn]

@@ -185,8 +185,9 @@ class Workers:
         """Run a worker's turn to its end, or to a question. `purse` is that of the turn which waits for it."""
         house, core = self._house, self._house.core()
         task = _loaded(row)
-        situation = situation or Situation(role=house.role_of(row.person))
         record = await Record.of_worker(core.database, row, core.clock)
+        private = record.session.private
+        situation = situation or Situation(role=house.role_of(row.person), private=private)
         if not record.said:
             record.add(Message("user", _told(task)), task.trust)
         profile, problem = self._profile(task.profile, core)
@@ -216,7 +217,7 @@ class Workers:
     async def _seat(self, core: Core, profile: Profile, tools: Toolbox) -> Seat:
         """Where a worker works: what its profile leaves open is as for any."""
         skills = await self._house.desk().skills.prompt() if READ_SKILL in tools else ""
-        parts = [part for part in (_PROMPT, skills, profile.prompt) if part]
+        parts = [part for part in (_PROMPT, skills, core.memory.lessons(), profile.prompt) if part]
         seat = Seat(
             profile.model or RUNNER,
             RUNNER,

@@ -12,6 +12,8 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+HOUSEHOLD = "@household"
+"""Who owns what everybody shares; no person can have this name."""
 LONGEST_FACT = 300
 """Characters."""
 _FACT = re.compile(r"^\s*[-*]\s+(?P<text>.*?)\s*(?:<!--\s*(?P<source>.*?)\s*-->)?\s*$")

@@ -20,14 +20,12 @@ from typing import NamedTuple
 
 from bot.errors import BotError
 from bot.memory import facts
-from bot.memory.facts import Applied, Change
+from bot.memory.facts import HOUSEHOLD, Applied, Change
 from bot.safety.audit import digest_of
 from bot.storage import memory as rows
 from bot.storage.database import Database
 from bot.storage.tables import FactVersion
 
-HOUSEHOLD = "@household"
-"""The owner of what everybody shares; no person can have this name."""
 _MOST_BYTES = 256_000
 _TRIES = 5
 """How often a change is made anew because the file was edited meanwhile."""

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from bot.errors import StorageError
 from bot.memory import facts, learning, observing, reflection
-from bot.memory.facts import Applied, Change
-from bot.memory.keeper import HOUSEHOLD, Keeper, TooLarge
+from bot.memory.facts import HOUSEHOLD, Applied, Change
+from bot.memory.keeper import Keeper, TooLarge
 from bot.memory.observing import Forgotten
 from bot.memory.reflection import Seen, Unusable
 from bot.storage import memory as rows

@@ -5,18 +5,26 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from bot.safety.audit import Anchors, Check, Linked
+from bot.safety.audit import ANCHORS, Anchors, Check, Linked
 from bot.storage import audit
 from bot.storage.database import Database
 
+USUAL = 20
+"""Entries that are shown where nobody says how many."""
 _AT_ONCE = 1000
 _LONGEST = 200
 _MOST_FAULTS = 100
 _MOST_LINES = 20
+
+
+async def examined(database: Database) -> dict[str, Any]:
+    """{"entries", "faults"}: the object of `nanobot audit verify`. Raises OSError."""
+    faults = await verify(database, Anchors(database.path.with_name(ANCHORS)))
+    return {"entries": await database.read(audit.count), "faults": faults}
 
 
 async def verify(database: Database, anchors: Anchors) -> list[str]:
@@ -92,7 +100,7 @@ def as_object(one: Linked) -> dict[str, Any]:
     }
 
 
-def line(entry: dict[str, Any]) -> str:
+def line(entry: Mapping[str, Any]) -> str:
     """An entry for a person."""
     at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry["at"]))
     given = (

@@ -16,6 +16,8 @@ from typing import Any
 
 from bot.safety.rules import Trust, Verdict
 
+ANCHORS = "audit.anchors"
+"""The file beside the database that tells where the log ends."""
 FIRST = "0" * 64
 """What the first entry follows."""
 _LONGEST_FILE = 1_000_000

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 
 from sqlmodel import Session as Db
-from sqlmodel import col, select
+from sqlmodel import col, func, select
 
 from bot.safety.audit import FIRST, Anchor, Deed, Entry, Linked, canonical, entry_of, link
 from bot.storage import values
@@ -41,6 +41,11 @@ def chain(s: Db, after: int, most: int) -> list[Linked]:
         .limit(most)
     ).all()
     return list(_linked(rows))
+
+
+def count(s: Db) -> int:
+    """How many entries there are."""
+    return s.exec(select(func.count()).select_from(Audit)).one()
 
 
 def of_turns(s: Db, turns: Sequence[int]) -> list[Linked]:
