@@ -12,13 +12,11 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-
-from pydantic import BaseModel, SecretStr
 
 from bot import paths, plugins
 from bot.agent.agent import Agent, House
@@ -36,19 +34,22 @@ from bot.gateway.bus import Bus, Lane
 from bot.gateway.commands import MENU, Commands
 from bot.gateway.gate import Gate
 from bot.gateway.outbox import Outbox
-from bot.gateway.people import OWNER, People, Person, outgoing
+from bot.gateway.people import People, configured, outgoing, owner
 from bot.gateway.post import PostOffice
 from bot.gateway.treasurer import Treasurer
 from bot.ops import control
 from bot.ops.control import Control
+from bot.ops.memory import Notes
+from bot.ops.replies import Replies
 from bot.ops.status import Status
+from bot.reload import Living, Reloader
 from bot.safety.redaction import Redactor
-from bot.safety.rules import Role
 from bot.safety.sandbox import Sandbox
 from bot.schedule.bell import Bell
 from bot.schedule.jobs import Hall, Jobs, plans
 from bot.schedule.runner import Scheduler
 from bot.schedule.spec import JobContext
+from bot.secrets import secrets
 from bot.skills.shelf import Skills
 from bot.storage import inbox, outbox
 from bot.storage.database import Database
@@ -62,7 +63,6 @@ from channels.base import Channel, ChannelSpec
 from channels.terminal import TerminalChannel
 from channels.types import Address
 from providers.client import ModelClient
-from providers.discovery import keys_in_environment
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +83,10 @@ class Start:
     """Whether the configured channels run; a terminal chat of its own leaves them to the daemon."""
     look: Look = look_around
     """How models are found where none is configured."""
+    load: Callable[[], Loaded] | None = None
+    """Reads and checks the configuration anew, for a reload; a bot for one command has none."""
+    redact: Redactor = field(default_factory=Redactor)
+    """The log's, which learns of new secrets in a reload."""
 
 
 @dataclass(slots=True)
@@ -102,6 +106,9 @@ class App:
     jobs: Jobs
     scheduler: Scheduler
     status: Status
+    skills: Skills
+    reloader: Reloader
+    notes: Notes
     _database: Database
     _supervisor: Supervisor
     _receivers: list[asyncio.Task[None]] = field(default_factory=list)
@@ -136,15 +143,16 @@ class App:
         self._receivers.append(self._supervisor.keep("scheduler", self.scheduler.watch))
 
     async def run_until_stopped(self) -> None:
-        """Serve until SIGTERM or Ctrl-C, then stop gently; a second one cuts what still runs."""
+        """Serve until SIGTERM or Ctrl-C, then stop gently; a second one cuts what still runs. SIGHUP reloads."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled)
+        loop.add_signal_handler(signal.SIGHUP, self._hung_up)
         try:
             await self._stopping.wait()
             await self.stop(DRAIN_SECONDS)
         finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 loop.remove_signal_handler(number)
 
     async def stop(self, drain: float) -> None:
@@ -172,6 +180,9 @@ class App:
 
     async def _until_cut(self) -> None:
         await self._cut.wait()
+
+    def _hung_up(self) -> None:
+        self._supervisor.spawn("reload", self.reloader.on_signal())
 
     def _signalled(self) -> None:
         if self._stopping.is_set():
@@ -216,10 +227,15 @@ async def opened(start: Start) -> AsyncIterator[App]:
             app.status.report,
             app.welcome,
             app.jobs,
+            app.skills,
+            app.reloader,
+            app.notes,
         )
         await stack.enter_async_context(control.serving(served, app.status.socket, supervisor))
         await app.recover()
         app.receive()
+        for line in app.reloader.complaints():
+            log.warning("%s", line)
         yield app
 
 
@@ -236,9 +252,10 @@ class _Parts:
 
 async def _assemble(start: Start, parts: _Parts) -> App:
     config, database, models, channels = start.loaded.config, parts.database, parts.models, parts.channels
-    people = People(database, _identities(config), _owner(config), time.time)
+    people = People(database, configured(config), owner(config), time.time)
     await people.load()
-    redact = Redactor(secrets(config, start.env))
+    redact = start.redact
+    redact.add(secrets(config, start.env))
     core = CoreBuilder(config, models, database).build(parts.discovery, redact=redact)
     await core.memory.load()
     await core.calibration.load()
@@ -269,7 +286,9 @@ async def _assemble(start: Start, parts: _Parts) -> App:
     compactor = Compactor(database, models, time.time)
     treasurer = Treasurer(models, database, out, lambda: people.owner.name, channels)
     await treasurer.load()
-    house = House(out, channels, parts.supervisor, approvals, desk, compactor, treasurer, people.role_of, profiles)
+    house = House(
+        out, channels, parts.supervisor, approvals, desk, compactor, treasurer, people.role_of, profiles
+    )
     agent = Agent(core, house)
     approvals.go_on = partial(_go_on, bus, workers)
 
@@ -286,13 +305,15 @@ async def _assemble(start: Start, parts: _Parts) -> App:
         channels=channels,
         bus=bus,
         database=database,
-        config=start.loaded.origin,
+        loaded=lambda: reloader.loaded,
         socket=paths.socket_path(start.data, start.env),
         jobs=jobs.report,
         started_at=time.time(),
-        warnings=start.loaded.notices,
     )
-    commands = Commands(bus, models, status.summary, approvals, Usage(models, database).report)
+    living = Living(agent, parts.discovery, people, approvals, jobs, profiles, redact)
+    reloader = Reloader(start.loaded, start.load, start.env, living)
+    replies = Replies(database, lambda: agent.core.memory, status.summary, Usage(models, database).report)
+    commands = Commands(bus, models, approvals, replies.table())
     gate = Gate(database, people, commands, out, bus)
     return App(
         parts.discovery,
@@ -308,6 +329,9 @@ async def _assemble(start: Start, parts: _Parts) -> App:
         jobs,
         Scheduler([jobs], bell, time.time),
         status,
+        skills,
+        reloader,
+        Notes(core.memory, people),
         database,
         parts.supervisor,
     )
@@ -327,37 +351,3 @@ def _channels(config: Config) -> dict[str, Channel]:
         kind: plugins.load(CHANNELS, kind, ChannelSpec).create(settings, MENU)
         for kind, settings in config.channels.items()
     }
-
-
-def _identities(config: Config) -> dict[tuple[str, str], Person]:
-    """Who the configuration names, by (channel, sender)."""
-    return {
-        (channel, sender): Person(name, Role(person.role))
-        for name, person in config.people.items()
-        for channel, senders in person.identities.items()
-        for sender in senders
-    }
-
-
-def _owner(config: Config) -> Person:
-    """The first owner that the configuration names, else whoever runs this."""
-    name = next((name for name, person in config.people.items() if person.role == "owner"), OWNER)
-    return Person(name, Role.OWNER)
-
-
-def secrets(config: Config, env: Mapping[str, str]) -> Iterator[str]:
-    """Every secret that may be used, from the configuration or the environment, for the log to leave out."""
-    for settings in (config, *(found.settings for found in keys_in_environment(env))):
-        yield from _secrets(settings)
-
-
-def _secrets(settings: BaseModel) -> Iterator[str]:
-    for _, value in settings:
-        several = (
-            value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else [value]
-        )
-        for one in several:
-            if isinstance(one, SecretStr):
-                yield one.get_secret_value()
-            elif isinstance(one, BaseModel):
-                yield from _secrets(one)

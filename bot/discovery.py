@@ -44,6 +44,11 @@ class Discovery:
         self._models: ModelClient | None = None
         self._looked_at = float("-inf")
 
+    async def follow(self, config: Config) -> Catalog:
+        """Go by another configuration from now on; returns what there is by it."""
+        self._config = config
+        return await self.catalog()
+
     async def catalog(self) -> Catalog:
         """What there is now; sets `choice`."""
         config = self._config

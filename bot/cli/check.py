@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from bot import paths, plugins
-from bot.config import Config, Loaded, PersonSettings
+from bot.agent.profiles import Profiles, Usable
+from bot.config import Config, Loaded, PersonSettings, names
 from bot.errors import ConfigError
 from bot.paths import Env
 from bot.plugins import PluginError
 from bot.schedule.spec import JobSpec
-from bot.toolbox import ToolSpec
+from bot.toolbox import Toolbox, ToolSpec
 from providers import gguf, llama
 from providers.base import ProviderSpec
 from providers.presets import complete
@@ -22,9 +24,13 @@ JOBS = "bot.jobs"
 ADAPTERS = "providers.adapters"
 
 
-def checked(loaded: Loaded, env: Env) -> Loaded:
-    """The same, once every extension that it needs was loaded, too. Raises ConfigError for those that can't be."""
+def checked(loaded: Loaded, env: Env, data: Path | None = None) -> Loaded:
+    """The same, once every extension that it needs was loaded, too; with `data`, the data folder, once the profiles of
+    workers were read. Raises ConfigError for what can't be used.
+    """
     problems = list(_broken(loaded.config, env))
+    if data is not None and not problems:
+        problems = _profiles(loaded.config, paths.workspace_folder(loaded.config.workspace.path, data, env))
     if problems:
         raise ConfigError(problems)
     return loaded
@@ -42,6 +48,13 @@ def _broken(config: Config, env: Env) -> Iterator[str]:
         yield from _problem(ADAPTERS, kind, ProviderSpec)
     for name, settings in config.providers.items():
         yield from _file_problems(name, settings)
+
+
+def _profiles(config: Config, workspace: Path) -> list[str]:
+    """What is wrong with `agents/*.md`; a model that only a running server knows of may be named."""
+    on = (name for name in plugins.names(TOOLS) if name not in config.tools.off)
+    box = Toolbox(plugins.load(TOOLS, name, ToolSpec) for name in on)
+    return Profiles(workspace).problems(Usable(box.names(), partial(names.unusable, config)))
 
 
 def _file_problems(name: str, settings: ProviderSettings) -> Iterator[str]:

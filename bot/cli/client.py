@@ -18,6 +18,7 @@ from bot.errors import BotError, NotRunning
 
 _CONNECT_SECONDS = 1.0
 _ANSWER_SECONDS = 30.0
+_LONG_SECONDS = 600.0
 _SILENCE_SECONDS = 45.0
 """The server says something at least every 15 s; three times that is a server that hangs."""
 
@@ -132,6 +133,48 @@ class Client:
         )
         return answer
 
+    async def skills(self) -> list[dict[str, Any]]:
+        """Every skill, as `bot.skills.shelf.Shelved.as_json` tells it."""
+        answer: list[dict[str, Any]] = await self._call("GET", "/v1/skills")
+        return answer
+
+    async def skill(self, name: str, action: str) -> dict[str, Any]:
+        """`action` is enable, which returns that skill, or disable."""
+        path = f"/v1/skills/{quote(name, safe='')}"
+        answer: dict[str, Any] = await self._call("POST", path, {"action": action})
+        return answer
+
+    async def reload(self) -> dict[str, Any]:
+        """What came of it, as `bot.reload.Reloaded` tells it; or {"ok": false, "problems"}."""
+        answer: dict[str, Any] = await self._call("POST", "/v1/reload")
+        return answer
+
+    async def memory(self, person: str = "") -> dict[str, Any]:
+        """What is known, as `bot.ops.memory.Notes.report` tells it; "" is the owner."""
+        answer: dict[str, Any] = await self._call("GET", f"/v1/memory?{urlencode({'person': person})}")
+        return answer
+
+    async def memory_versions(self, person: str = "") -> list[dict[str, Any]]:
+        query = urlencode({"person": person})
+        answer: list[dict[str, Any]] = await self._call("GET", f"/v1/memory/versions?{query}")
+        return answer
+
+    async def change_memory(self, person: str, **action: Any) -> dict[str, Any]:
+        """`action="restore", version=N` or `action="forget", words=...`."""
+        answer: dict[str, Any] = await self._call("POST", "/v1/memory", {"person": person, **action})
+        return answer
+
+    async def audit(self, session: str, last: int) -> list[dict[str, Any]]:
+        """The last entries of the audit log, as `bot.ops.audit.as_object` tells them."""
+        query = urlencode({"session": session, "last": last})
+        answer: list[dict[str, Any]] = await self._call("GET", f"/v1/audit?{query}")
+        return answer
+
+    async def audit_faults(self) -> dict[str, Any]:
+        """What `bot.ops.audit.examined` finds; a long log takes its time."""
+        answer: dict[str, Any] = await self._call("GET", "/v1/audit/faults", seconds=_LONG_SECONDS)
+        return answer
+
     async def pairings(self) -> list[dict[str, Any]]:
         answer: list[dict[str, Any]] = await self._call("GET", "/v1/pairings")
         return answer
@@ -167,9 +210,11 @@ class Client:
     async def _pair(self, code: str, body: dict[str, str]) -> Any:
         return await self._call("POST", f"/v1/pairings/{quote(code, safe='')}", body)
 
-    async def _call(self, method: str, path: str, body: object = None) -> Any:
+    async def _call(
+        self, method: str, path: str, body: object = None, *, seconds: float = _ANSWER_SECONDS
+    ) -> Any:
         try:
-            response = await self._http.request(method, path, json=body)
+            response = await self._http.request(method, path, json=body, timeout=seconds)
         except httpx.HTTPError as error:
             raise _gone(error) from error
         if response.is_error:

@@ -50,11 +50,36 @@ jobs = typer.Typer(
     epilog="Examples: `nanobot jobs list`, `nanobot jobs run probe`",
 )
 cli.add_typer(jobs, name="jobs")
+skills = typer.Typer(
+    help="Instructions for certain work that lie in the workspace, and which of them count.",
+    no_args_is_help=True,
+    epilog="Examples: `nanobot skills list`, `nanobot skills enable invoices`",
+)
+cli.add_typer(skills, name="skills")
+
+memory = typer.Typer(
+    help="What nanobot knows about you, and what it knew before.",
+    no_args_is_help=True,
+    epilog="Examples: `nanobot memory show`, `nanobot memory restore 12`",
+)
+cli.add_typer(memory, name="memory")
+audit = typer.Typer(
+    help="What tools did, in a log that shows when it was changed.",
+    no_args_is_help=True,
+    epilog="Examples: `nanobot audit verify`, `nanobot audit show --last 50`",
+)
+cli.add_typer(audit, name="audit")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 JobName = Annotated[
     str, typer.Argument(help="A job's name, as `nanobot jobs list` shows it.", metavar="NAME")
 ]
+SkillName = Annotated[str, typer.Argument(help="A skill's name, which is its folder's.", metavar="NAME")]
+Whose = Annotated[
+    str,
+    typer.Option("--person", help="Whose; the owner's unless you say.", metavar="NAME", show_default=False),
+]
+Household = Annotated[bool, typer.Option("--household", help="What everybody here may know.")]
 Code = Annotated[str, typer.Argument(help="The code that the stranger was shown.")]
 
 
@@ -212,13 +237,34 @@ def doctor(
     raise typer.Exit(doctoring.exit_code(found.findings))
 
 
+@cli.command(epilog="Example: `nanobot reload`")
+def reload(context: typer.Context, json: Json = False) -> None:
+    """Have the running daemon take up the changed configuration. It says what of it waits for a restart.
+
+    The exit code is 0, or 2 if the configuration can't be used; then the one before goes on.
+    """
+    from bot.cli import reload as reloading  # noqa: PLC0415 -- httpx
+
+    report = _run(reloading.ask(context.obj))
+    if json:
+        print(_json(report))
+    elif not report["ok"]:
+        sys.stderr.write(f"{reloading.refused(report)}\n")
+    else:
+        print("\n".join(report["lines"]))
+    raise typer.Exit(0 if report["ok"] else 2)
+
+
 @cli.command(epilog="Example: `nanobot --config my.toml check`")
 def check(context: typer.Context) -> None:
-    """Check the configuration without starting anything. The exit code is 0, or 2 if it can't be used."""
+    """Check the configuration, and the profiles of workers in the workspace, without starting anything.
+
+    The exit code is 0, or 2 if something of it can't be used.
+    """
     from bot.cli.check import check_lines, checked  # noqa: PLC0415 -- pydantic
 
     options: Options = context.obj
-    loaded = checked(options.load(), options.env)
+    loaded = checked(options.load(), options.env, options.data_folder)
     print("\n".join(check_lines(loaded, options.data_folder, options.env)))
 
 
@@ -355,12 +401,119 @@ def jobs_resume(context: typer.Context, name: JobName, json: Json = False) -> No
     _job(context, name, "resume", json=json)
 
 
+@skills.command("list", epilog="Example: `nanobot skills list --json | jq '.[].state'`")
+def skills_list(context: typer.Context, json: Json = False) -> None:
+    """Show every skill: what it is for, whether it counts, and what it lacks."""
+    from bot.cli import skills as shelf  # noqa: PLC0415 -- httpx
+
+    found = _run(shelf.gather(context.obj))
+    print(_json(found) if json else shelf.render(found))
+
+
+@skills.command("enable", epilog="Example: `nanobot skills enable invoices`")
+def skills_enable(context: typer.Context, name: SkillName, json: Json = False) -> None:
+    """Let the models follow a skill as it is now. Read its files before: they will be obeyed."""
+    from bot.cli import skills as shelf  # noqa: PLC0415 -- httpx
+
+    found = _run(shelf.act(context.obj, name, "enable"))
+    print(_json(found) if json else shelf.enabled(found))
+
+
+@skills.command("disable", epilog="Example: `nanobot skills disable invoices`")
+def skills_disable(context: typer.Context, name: SkillName) -> None:
+    """Let a skill count no longer; its files stay."""
+    from bot.cli import skills as shelf  # noqa: PLC0415 -- httpx
+
+    _run(shelf.act(context.obj, name, "disable"))
+    print(f"{name} no longer counts.")
+
+
 def _job(context: typer.Context, name: str, action: str, *, json: bool) -> None:
     from bot.cli import jobs as scheduled  # noqa: PLC0415 -- httpx
 
     one = _run(scheduled.act(context.obj, name, action))
     print(_json(one) if json else scheduled.said(one, action, time.time()))
     raise typer.Exit(1 if action == "run" and one["failed"] else 0)
+
+
+@memory.command("show", epilog="Example: `nanobot memory show --person anna`")
+def memory_show(
+    context: typer.Context, person: Whose = "", *, household: Household = False, json: Json = False
+) -> None:
+    """Show the facts about a person with their sources, and the file to edit them in."""
+    from bot.cli import memory as notes  # noqa: PLC0415 -- httpx
+
+    found = _run(notes.known(context.obj, notes.whose(person, household=household)))
+    print(_json(found) if json else notes.render(found))
+
+
+@memory.command("history", epilog="Example: `nanobot memory history`")
+def memory_history(
+    context: typer.Context, person: Whose = "", *, household: Household = False, json: Json = False
+) -> None:
+    """List every version of the facts, edits by hand included, and what made it."""
+    from bot.cli import memory as notes  # noqa: PLC0415 -- as above
+
+    found = _run(notes.history(context.obj, notes.whose(person, household=household)))
+    print(_json(found) if json else notes.render_history(found))
+
+
+@memory.command("restore", epilog="Example: `nanobot memory restore 12`")
+def memory_restore(
+    context: typer.Context,
+    version: Annotated[int, typer.Argument(help="Its number, from `nanobot memory history`.", metavar="N")],
+    person: Whose = "",
+    *,
+    household: Household = False,
+) -> None:
+    """Bring a version back. The present one is kept, too."""
+    from bot.cli import memory as notes  # noqa: PLC0415 -- as above
+
+    print(notes.render(_run(notes.restore(context.obj, notes.whose(person, household=household), version))))
+
+
+@memory.command("forget", epilog="Example: `nanobot memory forget old address`")
+def memory_forget(
+    context: typer.Context,
+    words: Annotated[list[str], typer.Argument(help="Words that the facts hold, all of them.")],
+    person: Whose = "",
+    *,
+    household: Household = False,
+) -> None:
+    """Drop the facts that hold all of these words. The exit code is 0, or 1 if there was none."""
+    from bot.cli import memory as notes  # noqa: PLC0415 -- as above
+
+    done = _run(notes.forget(context.obj, notes.whose(person, household=household), " ".join(words)))
+    print(notes.forgotten(done))
+    raise typer.Exit(0 if done["forgotten"] else 1)
+
+
+@audit.command("verify", epilog="Example: `nanobot audit verify && echo whole`")
+def audit_verify(context: typer.Context, json: Json = False) -> None:
+    """Look whether the log is whole, while the daemon runs or not. The exit code is 0, or 1 if it was changed."""
+    from bot.cli import audit as auditing  # noqa: PLC0415 -- httpx
+
+    found = _run(auditing.examine(context.obj))
+    print(_json(found) if json else auditing.verdict(found))
+    raise typer.Exit(1 if found["faults"] else 0)
+
+
+@audit.command(
+    "show", epilog="Examples: `nanobot audit show --session telegram:123`, `nanobot audit show --json`"
+)
+def audit_show(
+    context: typer.Context,
+    session: Annotated[
+        str, typer.Option(help="Only this conversation, such as telegram:123.", metavar="S")
+    ] = "",
+    last: Annotated[int, typer.Option(help="How many entries.", metavar="N", min=1)] = 20,
+    json: Json = False,
+) -> None:
+    """Show the last calls of tools: when, with what, on whose words, by which model, and how they ended."""
+    from bot.cli import audit as auditing  # noqa: PLC0415 -- as above
+
+    found = _run(auditing.entries(context.obj, session, last))
+    print(_json(found) if json else auditing.render(found))
 
 
 @local.command("install", epilog="Example: `nanobot local install`")

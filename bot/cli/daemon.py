@@ -9,9 +9,12 @@ import sys
 from collections.abc import Mapping
 
 from bot import app
+from bot.cli.check import checked
 from bot.cli.firstrun import ready
 from bot.cli.options import Options
 from bot.ops import logs
+from bot.safety.redaction import Redactor
+from bot.secrets import secrets
 
 log = logging.getLogger("nanobot")
 
@@ -19,11 +22,17 @@ log = logging.getLogger("nanobot")
 async def run(options: Options) -> None:
     """Serve until SIGTERM or Ctrl-C. Waits while another process has the data folder. Raises BotError."""
     loaded = await ready(options) or options.load()
-    secrets = app.secrets(loaded.config, options.env)
-    logs.configure(secrets, verbose=options.verbose, journal=_journal(options.env, 2))
+    redact = Redactor(secrets(loaded.config, options.env))
+    logs.configure(redact, verbose=options.verbose, journal=_journal(options.env, 2))
     for line in loaded.notices:
         log.warning("%s", line)
-    start = app.Start(loaded, options.data_folder, options.env)
+    start = app.Start(
+        loaded,
+        options.data_folder,
+        options.env,
+        load=lambda: checked(options.load(), options.env),
+        redact=redact,
+    )
     async with app.opened(start) as bot:
         gc.freeze()
         gc.enable()  # off since the start of the command

@@ -66,14 +66,16 @@ async def _opened(options: Options, loaded: Loaded, *, drawing: bool) -> AsyncIt
     """A bot in this process that serves the terminal alone; its log goes to a file, or with -v to standard error."""
     from bot import app  # noqa: PLC0415 -- the whole program; a client goes without
     from bot.ops import logs  # noqa: PLC0415 -- as above
+    from bot.safety.redaction import Redactor  # noqa: PLC0415 -- as above
+    from bot.secrets import secrets  # noqa: PLC0415 -- as above
 
     data = options.data_folder
     async with AsyncExitStack() as stack:
         seen = options.verbose and not drawing
         log = sys.stderr if seen else stack.enter_context(_log_file(data))
-        secrets = app.secrets(loaded.config, options.env)
-        logs.configure(secrets, verbose=options.verbose, journal=False, stream=log)
-        start = app.Start(loaded, data, options.env, _give_way, serve_channels=False)
+        redact = Redactor(secrets(loaded.config, options.env))
+        logs.configure(redact, verbose=options.verbose, journal=False, stream=log)
+        start = app.Start(loaded, data, options.env, _give_way, serve_channels=False, redact=redact)
         yield await stack.enter_async_context(app.opened(start))
 
 

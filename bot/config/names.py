@@ -11,7 +11,7 @@ from typing import Any, get_args
 from bot import plugins
 from bot.config.locate import Loc
 from bot.config.report import Finding, found, hint, nearest
-from bot.config.schema import RoleName
+from bot.config.schema import Config, RoleName
 from bot.config.validate import validate
 from bot.cron import Cron
 from bot.paths import Env
@@ -45,6 +45,17 @@ def check(data: Mapping[str, Any], env: Env) -> Iterator[Finding]:
             )
     for name, table in _table(data, "jobs").items():
         yield from _job(name, table)
+
+
+def unusable(config: Config, name: str) -> str:
+    """What is wrong with the name of a model that stands in another file; "" for nothing, also where a server that
+    was not asked yet may know it.
+    """
+    data = {"models": config.models, "roles": config.roles.given, "fallback": config.fallback}
+    if name in ROLES or name in config.fallback:
+        return ""
+    wrong = _References(data, config.providers).wanted(("model",), name)
+    return next((finding.text for finding in wrong if finding.fatal), "")
 
 
 def _job(name: str, table: Any) -> Iterator[Finding]:
@@ -129,15 +140,15 @@ class _References:
                     ("models", alias), f"{found(target)} leads back to itself; expected PROVIDER/MODEL"
                 )
             else:
-                yield from self._wanted(("models", alias), target)
+                yield from self.wanted(("models", alias), target)
         for role, target in self._roles.items():
             if target not in self._chains:
-                yield from self._wanted(("roles", role), target)
+                yield from self.wanted(("roles", role), target)
         for name, chain in self._chains.items():
             yield from self._chain_name(name)
             yield from self._chain(name, chain)
 
-    def _wanted(self, loc: Loc, target: str) -> Iterator[Finding]:
+    def wanted(self, loc: Loc, target: str) -> Iterator[Finding]:
         if not self._leads_somewhere(target):
             text = f"{found(target)} is no alias, provider or known model"
             if fix := self._typo(target):

@@ -37,7 +37,7 @@ def lines(findings: Iterable[Finding], file: Path, where: Mapping[Loc, int]) -> 
         ((line_of(finding.loc, where), finding) for finding in findings), key=lambda pair: pair[0]
     )
     said = (
-        f"{file}:{line}: {finding.label or _place(finding.loc)}: {finding.text}" for line, finding in placed
+        f"{file}:{line}: {finding.label or place(finding.loc)}: {finding.text}" for line, finding in placed
     )
     return list(dict.fromkeys(said))
 
@@ -90,7 +90,8 @@ def dotted(keys: Iterable[str | int]) -> str:
     return ".".join(name if _BARE.fullmatch(name) else json.dumps(name, ensure_ascii=False) for name in names)
 
 
-def _place(loc: Loc) -> str:
+def place(loc: Loc) -> str:
+    """`[section] key`, as a person finds it in the file."""
     depth = 2 if loc[0] in GROUPS else 1
     section, key = dotted(loc[:depth]), dotted(loc[depth:])
     return f"[{section}] {key}" if key else f"[{section}]"

@@ -31,6 +31,11 @@ class Approvals:
         self._seconds = seconds
         self._new = asyncio.Event()
 
+    def adopt(self, owner: Person, seconds: float) -> None:
+        """Ask this owner from now on, and for so long; questions that are open stay with whom they were put to."""
+        self.owner = owner
+        self._seconds = seconds
+
     def ask(self, approval: Approval) -> Approval:
         """Fill in whom to ask, by which code, and until when."""
         approval.code = "".join(secrets.choice(CODE_ALPHABET) for _ in range(6))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from bot.config import Config
 from bot.errors import BotError
 from bot.safety.rules import Role
 from bot.storage import people as rows
@@ -19,6 +20,8 @@ OWNER = "owner"
 """The name of the person who runs this, where the configuration names nobody as owner."""
 CODE_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 """Letters and digits that are not taken for each other."""
+NAME = re.compile(r"\w[\w-]*")
+"""What a person may be called: it becomes the name of a folder, their memory."""
 _CODE_SECONDS = 3600.0
 _MOST_CODES = 20
 
@@ -46,12 +49,37 @@ class People:
         self.clock = clock
 
     async def load(self) -> None:
-        for identity, person in await self._database.read(rows.identities):
-            self._known.setdefault((identity.channel, identity.sender), Person(person.name, person.role))
+        self._take(await self.paired())
+
+    async def paired(self) -> dict[tuple[str, str], Person]:
+        """Whom codes let in, by (channel, sender)."""
+        return {
+            (identity.channel, identity.sender): Person(person.name, person.role)
+            for identity, person in await self._database.read(rows.identities)
+        }
+
+    def adopt(
+        self,
+        configured: Mapping[tuple[str, str], Person],
+        owner: Person,
+        paired: Mapping[tuple[str, str], Person],
+    ) -> None:
+        """Go by another configuration from now on."""
+        self.owner = owner
+        self._known = dict(configured)
+        self._take(paired)
+
+    def _take(self, paired: Mapping[tuple[str, str], Person]) -> None:
+        """The configuration goes before what a code once said."""
+        self._known = {**paired, **self._known}
 
     def identify(self, channel: str, sender: str) -> Person | None:
         """Who writes, or None for a stranger. Whoever can open the control socket is the owner."""
         return self.owner if channel == "terminal" else self._known.get((channel, sender))
+
+    def names(self) -> set[str]:
+        """Everybody who may write."""
+        return {self.owner.name, *(person.name for person in self._known.values())}
 
     def role_of(self, name: str) -> Role:
         """What a person may decide, by their name."""
@@ -110,6 +138,8 @@ class People:
 
     def _person_for(self, pairing: Pairing, name: str) -> Person:
         people = {person.name: person for person in self._known.values()}
+        if name and not NAME.fullmatch(name):
+            raise BotError(f"{name!r} is no name here; use letters, digits, - and _")
         if name:
             return people.get(name) or (self.owner if name == self.owner.name else Person(name, Role.USER))
         if not any(person.role == Role.OWNER for person in people.values()):
@@ -118,6 +148,22 @@ class People:
         taken = set(people) | {self.owner.name}
         names = (base if n == 1 else f"{base}-{n}" for n in range(1, len(taken) + 2))
         return Person(next(n for n in names if n not in taken), Role.USER)
+
+
+def configured(config: Config) -> dict[tuple[str, str], Person]:
+    """Who the configuration names, by (channel, sender)."""
+    return {
+        (channel, sender): Person(name, Role(person.role))
+        for name, person in config.people.items()
+        for channel, senders in person.identities.items()
+        for sender in senders
+    }
+
+
+def owner(config: Config) -> Person:
+    """The first owner that the configuration names, else whoever runs this."""
+    name = next((name for name, person in config.people.items() if person.role == "owner"), OWNER)
+    return Person(name, Role.OWNER)
 
 
 def outgoing(at: Address, text: str, now: float, kind: str = "reply") -> Outbox:

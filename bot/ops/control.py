@@ -21,11 +21,16 @@ from starlette.routing import Route
 
 from bot import models as reachable
 from bot import paths
-from bot.errors import BotError
+from bot.errors import BotError, ConfigError
 from bot.gateway.bus import Bus
 from bot.gateway.outbox import Outbox
 from bot.gateway.people import People
+from bot.ops import audit
+from bot.ops.memory import Notes
+from bot.plugins import PluginError
+from bot.reload import Reloader
 from bot.schedule.jobs import Jobs
+from bot.skills.shelf import Skills
 from bot.storage import outbox as rows
 from bot.storage.database import Database
 from bot.supervisor import Supervisor
@@ -55,6 +60,9 @@ class Control:
     status: Callable[[], Awaitable[dict[str, Any]]]
     welcome: Callable[[Any], Awaitable[None]]
     jobs: Jobs
+    skills: Skills
+    reloader: Reloader
+    notes: Notes
 
     def app(self) -> Starlette:
         return Starlette(
@@ -67,10 +75,18 @@ class Control:
                 Route("/v1/usage", self._usage),
                 Route("/v1/jobs", self._jobs),
                 Route("/v1/jobs/{name}", self._job, methods=["POST"]),
+                Route("/v1/skills", self._skills),
+                Route("/v1/skills/{name}", self._skill, methods=["POST"]),
+                Route("/v1/reload", self._reload, methods=["POST"]),
+                Route("/v1/memory", self._memory, methods=["GET"]),
+                Route("/v1/memory", self._change_memory, methods=["POST"]),
+                Route("/v1/memory/versions", self._versions),
+                Route("/v1/audit", self._audit),
+                Route("/v1/audit/faults", self._faults),
                 Route("/v1/pairings", self._pairings),
                 Route("/v1/pairings/{code}", self._pair, methods=["POST"]),
             ],
-            exception_handlers={BotError: _refused, UnknownName: _refused},
+            exception_handlers={BotError: _refused, UnknownName: _refused, OSError: _refused},
         )
 
     async def _status(self, _request: Request) -> Response:
@@ -97,6 +113,46 @@ class Control:
         if action == "run":
             return JSONResponse(await self.jobs.run(name, _PATIENCE_SECONDS))
         return JSONResponse(await self.jobs.pause(name, paused=action == "pause"))
+
+    async def _skills(self, _request: Request) -> Response:
+        return JSONResponse([one.as_json() for one in await self.skills.all()])
+
+    async def _skill(self, request: Request) -> Response:
+        name, action = request.path_params["name"], (await request.json()).get("action")
+        if action == "enable":
+            return JSONResponse((await self.skills.enable(name, self.people.owner.name)).as_json())
+        await self.skills.disable(name)
+        return JSONResponse({"name": name})
+
+    async def _reload(self, _request: Request) -> Response:
+        """What came of it; a configuration that can't be used is an answer as well."""
+        try:
+            return JSONResponse((await self.reloader.reload()).as_json())
+        except ConfigError as error:
+            return JSONResponse({"ok": False, "problems": error.problems})
+        except PluginError as error:
+            return JSONResponse({"ok": False, "problems": [str(error)]})
+
+    async def _memory(self, request: Request) -> Response:
+        return JSONResponse(self.notes.report(request.query_params.get("person", "")))
+
+    async def _versions(self, request: Request) -> Response:
+        return JSONResponse(await self.notes.history(request.query_params.get("person", "")))
+
+    async def _change_memory(self, request: Request) -> Response:
+        asked = await request.json()
+        person = asked.get("person") or ""
+        if asked.get("action") == "restore":
+            return JSONResponse(await self.notes.restore(person, int(asked.get("version") or 0)))
+        return JSONResponse(await self.notes.forget(person, asked.get("words") or ""))
+
+    async def _audit(self, request: Request) -> Response:
+        query = request.query_params
+        last = int(query.get("last") or audit.USUAL)
+        return JSONResponse(await audit.shown(self.database, query.get("session", ""), last))
+
+    async def _faults(self, _request: Request) -> Response:
+        return JSONResponse(await audit.examined(self.database))
 
     async def _pairings(self, _request: Request) -> Response:
         fields = ("code", "channel", "sender", "sender_name", "expires_at")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterable
 from typing import TextIO
 
 from bot.safety.redaction import Redactor
@@ -17,9 +16,9 @@ _PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ER
 class Redacting(logging.Formatter):
     """Replaces every secret that occurs in a finished line, traces included."""
 
-    def __init__(self, pattern: str, secrets: Iterable[str], *, journal: bool) -> None:
+    def __init__(self, pattern: str, redact: Redactor, *, journal: bool) -> None:
         super().__init__(pattern, "%H:%M:%S")
-        self._redact = Redactor(secrets)
+        self._redact = redact
         self._journal = journal
 
     def format(self, record: logging.LogRecord) -> str:
@@ -30,11 +29,11 @@ class Redacting(logging.Formatter):
         return line
 
 
-def configure(secrets: Iterable[str], *, verbose: bool, journal: bool, stream: TextIO | None = None) -> None:
-    """Send the process's log to standard error; `journal` when systemd reads it."""
+def configure(redact: Redactor, *, verbose: bool, journal: bool, stream: TextIO | None = None) -> None:
+    """Send the process's log to standard error; `journal` when systemd reads it. `redact` may learn more secrets."""
     handler = logging.StreamHandler(stream or sys.stderr)
     pattern = "%(name)s: %(message)s" if journal else "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
-    handler.setFormatter(Redacting(pattern, secrets, journal=journal))
+    handler.setFormatter(Redacting(pattern, redact, journal=journal))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG if verbose else logging.INFO)

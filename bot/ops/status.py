@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from bot.config import Loaded
 from bot.discovery import Discovery
 from bot.gateway import notices, treasurer
 from bot.gateway.bus import Bus
@@ -26,28 +27,28 @@ ROLES = ("reasoning", "rlm", "compaction", "reflection")
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """`started_at` is in seconds since the epoch; `warnings` are what the configuration's owner should read."""
+    """`started_at` is in seconds since the epoch; `loaded` gives the configuration in use."""
 
     models: ModelClient
     discovery: Discovery
     channels: Mapping[str, Channel]
     bus: Bus
     database: Database
-    config: Path | None
+    loaded: Callable[[], Loaded]
     socket: Path
     jobs: Callable[[], list[dict[str, Any]]]
     started_at: float
-    warnings: tuple[str, ...] = ()
 
     async def report(self) -> dict[str, Any]:
         """The object behind `nanobot status --json`."""
         running, _ = self.bus.depth()
+        loaded = self.loaded()
         return {
             "version": program_version(),
             "pid": os.getpid(),
             "started_at": self.started_at,
             "data": str(self.database.path.parent),
-            "config": str(self.config) if self.config else None,
+            "config": str(loaded.origin) if loaded.origin else None,
             "socket": str(self.socket),
             "models": self._routes(),
             "choice": self.discovery.choice,
@@ -58,7 +59,7 @@ class Status:
             "turns_running": running,
             "messages_waiting": await self.database.read(inbox.waiting),
             "outbox": await self.database.read(outbox.counts),
-            "warnings": list(self.warnings),
+            "warnings": list(loaded.notices),
         }
 
     async def summary(self, session: str) -> str:

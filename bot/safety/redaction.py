@@ -15,10 +15,16 @@ MARK = "[secret]"
 class Redactor:
     """Replaces each secret, also as it looks in a URL, in base64 and in hexadecimal."""
 
-    def __init__(self, secrets: Iterable[str]) -> None:
-        shapes = {shape for secret in secrets if len(secret) >= _SHORTEST for shape in _shapes(secret)}
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._shapes: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+        self.add(secrets)
+
+    def add(self, secrets: Iterable[str]) -> None:
+        """Leave these out from now on, too; old ones stay out: they stand in what was written before."""
+        self._shapes |= {shape for secret in secrets if len(secret) >= _SHORTEST for shape in _shapes(secret)}
         # Longest first, so that a secret that contains another is replaced whole.
-        ordered = sorted(shapes, key=len, reverse=True)
+        ordered = sorted(self._shapes, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
 
     def __call__(self, text: str) -> str:

@@ -109,6 +109,24 @@ class Jobs:
                 self._entries[name] = _Entry(plan, row, row.last_run)
         await self._store(*(entry for name, entry in self._entries.items() if name not in known))
 
+    async def adopt(self, planned: Mapping[str, Plan | None]) -> None:
+        """Go by other triggers from now on. One that is off now ends its run, if it is under way, and has no next."""
+        before, known = self._entries, await self._hall.database.read(rows.rows)
+        now = self._hall.clock()
+        self._planned, self._entries, new = planned, {}, []
+        for name, plan in planned.items():
+            if plan is None:
+                continue
+            entry = before.get(name)
+            if entry is None:
+                row = known.get(name) or Job(name=name, due_at=now)
+                entry = _Entry(plan, row, row.last_run)
+                new += [] if name in known else [entry]
+            entry.plan = plan
+            self._entries[name] = entry
+        await self._store(*new)
+        self._hall.bell.wake()
+
     def start(self) -> None:
         """Begin those that run at every start."""
         now = self._hall.clock()

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from bot.errors import BotError
 from bot.skills import folder
@@ -49,6 +50,22 @@ class Shelved:
     state: State
     enabled_at: float | None = None
     enabled_by: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """For `nanobot skills list --json`."""
+        skill = self.skill
+        return {
+            "name": skill.name,
+            "description": skill.description,
+            "state": self.state.value,
+            "problem": skill.problem,
+            "missing": list(skill.missing),
+            "compatibility": skill.compatibility,
+            "files": list(skill.files),
+            "digest": skill.digest,
+            "enabled_at": self.enabled_at,
+            "enabled_by": self.enabled_by,
+        }
 
 
 class Skills:

@@ -20,6 +20,7 @@ import bot.tools
 from bot import app
 from bot.config import load_config
 from bot.ops import logs
+from bot.safety.redaction import Redactor
 from bot.storage.database import Database, Transaction
 
 bot.tools.__path__.append(str(Path(__file__).with_name("tools")))
@@ -50,7 +51,7 @@ async def main() -> None:
     config, data = Path(sys.argv[1]), Path(sys.argv[2])
     if len(sys.argv) > 3 and sys.argv[3]:
         deadly(sys.argv[3])
-    logs.configure([], verbose=False, journal=False)
+    logs.configure(Redactor(), verbose=False, journal=False)
     env = {name: value for name, value in os.environ.items() if not name.startswith("NANOBOT_")}
     async with app.opened(app.Start(load_config(config, env), data, env)) as running:
         print("ready", flush=True)

@@ -114,7 +114,9 @@ async def running(folder: Path, config: str, found: Sequence[FoundProvider] = ()
     async def look(_env: Mapping[str, str]) -> Sequence[FoundProvider]:
         return list(found)
 
-    start = app.Start(load_config(file, env), folder / "data", env, look=look)
+    start = app.Start(
+        load_config(file, env), folder / "data", env, look=look, load=lambda: load_config(file, env)
+    )
     async with app.opened(start) as opened:
         yield opened
         await opened.stop(5.0)

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot import app
 from bot.config import Config
 from bot.ops import logs
+from bot.safety.redaction import Redactor
+from bot.secrets import secrets
 
 SECRET = "sk-very-secret"
 
@@ -26,7 +27,8 @@ def handlers_put_back() -> Iterator[None]:
 
 def logged(*, journal: bool = False, verbose: bool = False) -> io.StringIO:
     stream = io.StringIO()
-    logs.configure([SECRET, f"{SECRET}-longer", "abc"], verbose=verbose, journal=journal, stream=stream)
+    redact = Redactor([SECRET, f"{SECRET}-longer", "abc"])
+    logs.configure(redact, verbose=verbose, journal=journal, stream=stream)
     return stream
 
 
@@ -59,7 +61,7 @@ def test_what_to_leave_out_is_known_from_the_configuration_and_the_environment()
     config = Config.model_validate(
         {"providers": {"p": {"api_base": "http://x/v1", "api_key": "from-the-file"}}}
     )
-    assert set(app.secrets(config, {"OPENAI_API_KEY": "from-outside", "HOME": "/home/ann"})) == {
+    assert set(secrets(config, {"OPENAI_API_KEY": "from-outside", "HOME": "/home/ann"})) == {
         "from-the-file",
         "from-outside",
     }
