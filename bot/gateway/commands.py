@@ -9,9 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
-from bot import usage_table
 from bot.gateway.approvals import Approvals
 from bot.gateway.bus import Bus
 from bot.gateway.notices import clock
@@ -31,12 +29,15 @@ MENU = (
     Command("usage", "what models have cost today and this month, and what is left"),
     Command("approve", "let me do what I asked for: /approve CODE"),
     Command("deny", "don't let me do it: /deny CODE"),
+    Command("memory", "what I know about you"),
+    Command("forget", "drop facts about you: /forget WORDS"),
+    Command("why", "which models and tools stood behind my last answer"),
     Command("model", "show or choose the model: /model NAME, /model auto"),
 )
 
 
 _SHOWN = 6
-"""Models of one provider that /model names, and most rows of a table that /usage shows."""
+"""Models of one provider that /model names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +52,30 @@ class Reply:
     act: Callable[[], str] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asked where, and what stood behind the command's name."""
+
+    person: str
+    session: str
+    private: bool
+    argument: str
+
+
+Text = Callable[[Asked], Awaitable[str]]
+"""What a command answers that has no part in the order of messages."""
+
+
 class Commands:
-    """`summary(session)` is the text of /status, `usage()` the object behind `nanobot usage --json`."""
+    """`texts` are the answers of all those commands of the menu that are not spelled out here."""
 
     def __init__(
-        self,
-        bus: Bus,
-        models: ModelClient,
-        summary: Callable[[str], Awaitable[str]],
-        approvals: Approvals,
-        usage: Callable[[], Awaitable[Mapping[str, Any]]],
+        self, bus: Bus, models: ModelClient, approvals: Approvals, texts: Mapping[str, Text]
     ) -> None:
         self._bus = bus
         self._models = models
-        self._summary = summary
         self._approvals = approvals
-        self._usage = usage
+        self._texts = texts
 
     async def run(self, inbound: Inbound, person: str) -> Reply | None:
         """The reply to a person's command; None where the text is none or is answered in its session's order."""
@@ -78,15 +87,14 @@ class Commands:
             case "start" | "help":
                 return Reply(("" if name == "help" else "Hello! Just write to me.\n\n") + help_text())
             case "stop":
-                asked = await self._approvals.cancel(session)
-                said = "What I had asked for won't be done." if asked else "Nothing is running."
+                cancelled = await self._approvals.cancel(session)
+                said = "What I had asked for won't be done." if cancelled else "Nothing is running."
                 return Reply("", act=lambda: "" if self._bus.stop(session) else said)
             case "approve" | "deny":
                 return Reply(await self._approvals.decide(person, argument, yes=name == "approve"))
-            case "status":
-                return Reply(await self._summary(session))
-            case "usage":
-                return Reply(f"```\n{usage_table.render(await self._usage(), most=_SHOWN)}\n```")
+            case name if name in self._texts:
+                asked = Asked(person, session, inbound.private, argument)
+                return Reply(await self._texts[name](asked))
             case "model":
                 return self._model(session, argument)
             case _:
