@@ -26,6 +26,9 @@ from providers.types import (
     ChatRequest,
     Completion,
     Message,
+    ModelInfo,
+    Price,
+    Route,
     TextDelta,
     Usage,
 )
@@ -353,3 +356,15 @@ async def test_twenty_turns_at_once_never_go_over_a_cap() -> None:
     assert [s.spent for s in models.standings()] == [pytest.approx(cost), tokens]
     assert sum(call.usd or 0 for call in book.calls.values()) == pytest.approx(cost)
     assert "" not in book.outcomes
+
+
+def test_the_owners_price_stands_above_the_lists_and_that_above_the_presets() -> None:
+    key = {"api_key": "sk-1"}
+    route = Route("openai", "gpt-6-luna")
+    catalog = Catalog.of({"openai": ProviderSettings.model_validate(key)})
+    assert catalog.info(route).price == Price(0.1, 0.5)
+    listed = [ModelInfo("gpt-6-luna", price=Price(0.2, 0.6))]
+    assert catalog.listing("openai", listed).info(route).price == Price(0.2, 0.6)
+    own = {**key, "model_info": {"gpt-6-luna": {"price": PRICE}}}
+    catalog = Catalog.of({"openai": ProviderSettings.model_validate(own)}).listing("openai", listed)
+    assert catalog.info(route).price == Price(10, 100, 1)
