@@ -22,6 +22,7 @@ ENV = {
     "ANTHROPIC_API_KEY": "sk-ant-1",
     "GROQ_API_KEY": "gsk-1",
     "GROQ_SECOND_KEY": "gsk-2",
+    "BRAVE_API_KEY": "brave-1",
     "TELEGRAM_TOKEN": "123456:" + "a" * 35,
 }
 
@@ -66,6 +67,8 @@ def test_every_section_and_key_is_in_it(switched_on: Loaded) -> None:
     for section in ("roles", "agent", "workspace", "tools", "limits"):
         settings = getattr(config, section)
         assert given(settings) == set(type(settings).model_fields), section
+    for settings in (config.tools.shell, config.tools.web):
+        assert given(settings) == set(type(settings).model_fields)
     providers = set().union(*(given(settings) for settings in config.providers.values()))
     assert providers == set(ProviderSettings.model_fields) - {"rate_limit_remaining"}
     (info,) = config.providers["gpu"].model_info.values()
