@@ -127,8 +127,9 @@ class App:
         for turn in work.turns:
             self.bus.go_on(turn, [row for row in work.rows if row.turn == turn.id])
         self.bus.put(row for row in work.rows if row.turn not in turns)
-        await self.approvals.recover()
+        # First what was cut off: what is decided starts anew, and is not to be taken for it.
         await self.workers.recover()
+        await self.approvals.recover()
 
     def receive(self) -> None:
         """Let the channels take messages in, look for models where there are none, and run what is due."""

@@ -22,6 +22,7 @@ from bot.gateway import notices
 from bot.gateway.approvals import Approvals
 from bot.gateway.bus import Lane, stands_alone
 from bot.gateway.outbox import Outbox
+from bot.gateway.people import outgoing
 from bot.gateway.treasurer import Treasurer, Word
 from bot.onboarding import STARTER_NOTE
 from bot.purse import Purse
@@ -35,6 +36,7 @@ from providers.types import Message
 
 log = logging.getLogger(__name__)
 
+_PAUSED = "⏸ I wait for the owner's word."
 _MOST_ATTEMPTS = 3
 """A message that was under way at so many restarts is not run again: it may be what ends us."""
 
@@ -92,7 +94,7 @@ class Agent:
             lane.closed = True
             await preview.close()
         if isinstance(outcome, Waits):
-            await self._wait(record, outcome)
+            await self._wait(record, outcome, preview)
             return
         _close_calls(record)
         if lane.stopped:
@@ -118,9 +120,18 @@ class Agent:
         seat.enter = lambda: record.enter(lane.take())
         return seat
 
-    async def _wait(self, record: Record, outcome: Waits) -> None:
-        """Put the question, durably, together with the turn's waiting for its answer."""
+    async def _wait(self, record: Record, outcome: Waits, preview: Preview) -> None:
+        """Put the question, durably, together with the turn's waiting for its answer.
+
+        What was shown so far is left as it is, and the answer will be a message of its own: nobody looks up again to
+        what stands above a question.
+        """
         rows = await self._house.approvals.questions(outcome.asked.question, record.session)
+        if preview.ref:
+            shown = outgoing(address_of(record.session), preview.text or _PAUSED, self.core.clock(), "notice")
+            shown.edits = preview.ref
+            rows.insert(0, shown)
+            record.turn.preview = ""
         with self._outbox.claiming(rows[0].session, rows[:1]):
             await record.suspend(outcome.asked.approval, rows)
         self._outbox.put(rows[1:])

@@ -57,8 +57,8 @@ class AgentSettings(Section):
     """Longer results of tools are cut in the middle."""
     worker_steps: int = Field(default=40, ge=1)
     """Calls of the model within work that was handed on."""
-    worker_deadline: Seconds = 900.0
-    """Seconds for work that was handed on, each time."""
+    worker_deadline: Seconds = 480.0
+    """Seconds for work that was handed on, each time; less than a turn has that waits for it."""
     max_background: int = Field(default=4, ge=0)
     """Tasks that may run in the background at the same time."""
     approval_expires: Seconds = 86_400.0

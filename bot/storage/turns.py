@@ -41,6 +41,7 @@ _HISTORY = (
     .order_by(_MESSAGE.c.id.desc())
     .limit(bindparam("most"))
 )
+_ABANDON = _TURN.update().where(_TURN.c.parent == bindparam("of"), _TURN.c.state != TurnState.DONE)
 _SHOWN = select(_NOTICE.c.shown).where(_NOTICE.c.session == bindparam("of"))
 
 
@@ -109,7 +110,7 @@ def suspend(s: Db, turn: Turn, step: Step, approval: Approval, outbox: list[Outb
     """Leave the turn as it is until somebody has decided: step, question and waiting in one transaction."""
     turn.state = TurnState.WAITING
     number = _append(s, turn, step)
-    values.change(s, turn, "state", "route")
+    values.change(s, turn, "state", "route", "preview")
     s.connection().execute(
         _TAKE_ALL, {"of": number, "these": step.inbox, "turn": number, "state": InboxState.HELD}
     )
@@ -171,6 +172,9 @@ def finish(s: Db, turn: Turn, ending: Ending) -> Turn:
     for out in ending.outbox:
         out.turn = number
         values.add(s, out)
+    if begun:
+        # A worker whose result nobody waits for any more is not gone on with.
+        s.connection().execute(_ABANDON, {"of": number, "state": TurnState.DONE, "ended_at": ending.ended_at})
     if ending.shown is not None:
         s.merge(NoticeState(session=turn.session, shown=ending.shown, updated_at=ending.ended_at))
     if ending.told:
