@@ -41,7 +41,7 @@ async def entries(options: Options, session: str, last: int) -> list[dict[str, A
 
 def verdict(report: Mapping[str, Any]) -> str:
     if not report["faults"]:
-        return f"The log is whole: {report['entries']} entries, none changed, none missing."
+        return f"The log is whole, none changed, none missing; entries: {report['entries']}."
     return harmless("\n".join(["The log was changed after it was written:", *report["faults"]]))
 
 

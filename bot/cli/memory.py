@@ -47,10 +47,11 @@ def render_history(versions: Sequence[Mapping[str, Any]]) -> str:
         return "Nothing was noted yet."
     lines = [
         f"{one['number']:>5}  {time.strftime('%Y-%m-%d %H:%M', time.localtime(one['at']))}  "
-        f"{one['facts']} facts  {one['why']}"
+        f"{one['facts']:>5}  {one['why']}"
         for one in versions
     ]
-    return harmless("\n".join([*lines, "", "`nanobot memory restore N` brings one back."]))
+    head = f"{'N':>5}  {'made':<16}  {'facts':>5}  why"
+    return harmless("\n".join([head, *lines, "", "`nanobot memory restore N` brings one back."]))
 
 
 def forgotten(report: Mapping[str, Any]) -> str:

@@ -57,7 +57,7 @@ async def why(database: Database, session: str, person: str) -> str:
 
 
 def _reasons(route: str, path: Sequence[dict[str, Any]], entries: Sequence[Linked]) -> Iterator[str]:
-    yield f"The last answer is {route or 'my own, without a model'}."
+    yield f"The last answer is by {route}." if route else "The last answer is my own, without a model."
     failed = [attempt for attempt in path if attempt.get("error")]
     if failed:
         yield f"Before it, {len(failed)} tries failed or were passed over; /status says what rests."
@@ -108,4 +108,5 @@ def line(entry: Mapping[str, Any]) -> str:
     )
     outcome = "ok" if entry["ok"] else "failed"
     asked = "" if entry["verdict"] == "allow" else f" [{entry['verdict']}]"
-    return f"{entry['id']:>6}  {at}  {entry['tool']} {given}  {outcome}{asked}  {entry['model']}"
+    outside = "" if entry["trust"] == "own" else "  (after text from outside)"
+    return f"{entry['id']:>6}  {at}  {entry['tool']} {given}  {outcome}{asked}  {entry['model']}{outside}"

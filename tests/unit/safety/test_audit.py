@@ -145,5 +145,20 @@ async def test_an_entry_says_all_of_a_call(tmp_path: Path) -> None:
         "files_list", {"path": "./0"}, "owner", "one/fake-1", "allow", "own",
     )  # fmt: skip
     assert "does not exist" in first["result"]
-    assert text.startswith("The last answer is one/fake-1.")
+    assert text.startswith("The last answer is by one/fake-1.")
     assert "- files_list path: ./3 (failed)" in text
+
+
+def test_a_tail_that_was_cut_off_and_grown_again_is_found() -> None:
+    """The numbers go on where the cut was; the anchors still know what stood there."""
+    whole = chain(5)
+    entry = replace(whole[4].entry, tool="another")
+    grown = [*whole[:4], Linked(5, entry, link(whole[3].digest, entry), None)]
+    anchors = [Anchor(5, whole[4].digest), Anchor(5, grown[4].digest)]
+    assert list(faults(grown, anchors)) == ["entry 5: it is another one than its anchor says"]
+
+
+async def test_a_long_log_is_read_in_pieces_and_its_end_is_looked_at(tmp_path: Path) -> None:
+    await used(tmp_path)
+    tamper(tmp_path, "DELETE FROM audit WHERE id > 2")
+    assert await verified(tmp_path) == ["entry 3: entries 3 to 12 are missing at the end"]
