@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.memory.facts import Change, apply, matching, parse
+from bot.memory.facts import Change, apply, matching, parse, within
 from bot.memory.reflection import Seen, Unusable, portion, proposals
 
 FILE = """# What I know about Ann
@@ -54,8 +55,8 @@ def test_no_more_than_a_quarter_is_lost_at_once() -> None:
 
 @pytest.mark.parametrize(
     "new",
-    ["", " ", "x" * 301, "a\nb", "a <!-- b", "Likes  TEA"],
-    ids=["empty", "blank", "long", "lines", "comment", "known"],
+    ["", " ", "x" * 301, "a\nb", "a\u2028- b", "a\rb", "a <!-- b", "Likes  TEA", "\0"],
+    ids=["empty", "blank", "long", "lines", "separators", "returns", "comment", "known", "zero"],
 )
 def test_what_is_no_new_fact_is_left_out(new: str) -> None:
     applied = apply(FILE, [Change("add", new=new)], "x")
@@ -85,6 +86,26 @@ def test_facts_are_found_by_their_words() -> None:
     assert matching(FILE, "") == []
 
 
+def test_a_word_is_not_found_within_another() -> None:
+    file = "- The team meets on Monday\n- Likes tea\n- Lebt in M\u00fcnchen\n- \u559c\u6b22\u559d\u8336\n- Born in 1980\n"
+    assert [fact.text for fact in matching(file, "tea")] == ["Likes tea"]
+    assert [fact.text for fact in matching(file, "M\u0055\u0308NCHEN lebt")] == ["Lebt in M\u00fcnchen"]
+    assert [fact.line for fact in matching(file, "\u8336")] == [3]
+    assert [fact.line for fact in matching(file, "1980")] == [4]
+
+
+def test_a_fact_that_stands_there_twice_is_dropped_and_changed_as_one() -> None:
+    twice = "- Has a dog\n- Likes tea\n- has a  dog.\n"
+    assert apply(twice, [Change("drop", old="Has a dog")], "x").text == "- Likes tea\n"
+    assert apply(twice, [Change("change", old="Has a dog", new="Has a cat")], "x").text == "- Has a cat\n- Likes tea\n"
+
+
+def test_the_newest_that_fits_goes_into_a_prompt_without_sources() -> None:
+    assert within(FILE, 1000).splitlines()[1] == "- Likes tea."
+    assert within(FILE, 30) == "(older ones are in the file)\n- Has a dog\n- Works at night"
+    assert within("# Heading\n\n", 100) == ""
+
+
 SEEN = [Seen(7, 1_790_000_000.0, "telegram:1", "Person: I moved to Oslo")]
 
 
@@ -96,6 +117,21 @@ def test_a_reply_becomes_changes_with_their_source() -> None:
     assert (change.old, change.new) == ("Lives in Rome", "Lives in Oslo")
     assert "telegram; observation 7" in change.source
     assert proposals("[]", SEEN) == []
+
+
+def test_a_change_names_the_conversations_it_is_from() -> None:
+    seen = [*SEEN, Seen(9, 1_790_100_000.0, "terminal:main", "Person: I have a dog")]
+    reply = '[{"kind": "add", "new": "Has a dog", "from": [9]}, {"kind": "add", "new": "b", "from": ["x"]}]'
+    dog, other = proposals(reply, seen)
+    assert dog.source.endswith(", terminal; observation 9")
+    assert other.source.endswith("observation 7, 9")
+
+
+def test_a_model_may_think_aloud_before_its_list() -> None:
+    reply = '<think>[Hm], none would be []. {"a": [1]}</think> [{"kind": "add", "new": "Likes tea"}] That is all.'
+    assert [change.new for change in proposals(reply, SEEN)] == ["Likes tea"]
+    many = json.dumps([{"kind": "add", "new": f"Fact {number}"} for number in range(60)])
+    assert len(proposals(many, SEEN)) == 40
 
 
 @pytest.mark.parametrize(
