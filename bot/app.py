@@ -83,6 +83,8 @@ class Start:
     """Whether the configured channels run; a terminal chat of its own leaves them to the daemon."""
     look: Look = look_around
     """How models are found where none is configured."""
+    clock: Callable[[], float] = time.time
+    """Seconds since the epoch, for all that is written down and for what is due."""
     load: Callable[[], Loaded] | None = None
     """Reads and checks the configuration anew, for a reload; a bot for one command has none."""
     redact: Redactor = field(default_factory=Redactor)
@@ -170,7 +172,7 @@ class App:
         """Tell somebody who was let in; only where that channel runs."""
         if pairing.channel in self.channels:
             at = Address(pairing.channel, pairing.chat, pairing.thread)
-            await self.outbox.store([outgoing(at, "You are in. What can I do for you?", time.time())])
+            await self.outbox.store([outgoing(at, "You are in. What can I do for you?", self.people.clock())])
 
     async def _drained(self, seconds: float) -> None:
         running, _ = self.bus.depth()
@@ -202,13 +204,14 @@ async def opened(start: Start) -> AsyncIterator[App]:
         discovery = Discovery(config, start.env, start.look)
         models = ModelClient(
             await discovery.catalog(),
-            store=ProviderStates(database, time.time),
+            store=ProviderStates(database, start.clock),
+            clock=start.clock,
             limits=config.limits,
             ledger=LedgerBook(database),
         )
         stack.push_async_callback(models.aclose)
         await models.restore()
-        await Catalogues(models, database).load(time.time())
+        await Catalogues(models, database).load(start.clock())
         discovery.attach(models)
         terminal = TerminalChannel()
         channels = {"terminal": terminal, **(_channels(config) if start.serve_channels else {})}
@@ -253,15 +256,15 @@ class _Parts:
 
 async def _assemble(start: Start, parts: _Parts) -> App:
     config, database, models, channels = start.loaded.config, parts.database, parts.models, parts.channels
-    people = People(database, configured(config), owner(config), time.time)
+    people = People(database, configured(config), owner(config), start.clock)
     await people.load()
     redact = start.redact
     redact.add(secrets(config, start.env))
-    core = CoreBuilder(config, models, database).build(parts.discovery, redact=redact)
+    core = CoreBuilder(config, models, database).build(parts.discovery, start.clock, redact)
     await core.memory.load()
     await core.calibration.load()
-    out = Outbox(database, channels, parts.supervisor, time.time)
-    approvals = Approvals(database, people.owner, time.time, config.agent.approval_expires)
+    out = Outbox(database, channels, parts.supervisor, start.clock)
+    approvals = Approvals(database, people.owner, start.clock, config.agent.approval_expires)
 
     async def answer(lane: Lane) -> None:
         await agent.run_turn(lane)
@@ -282,9 +285,9 @@ async def _assemble(start: Start, parts: _Parts) -> App:
     )
     bell = Bell()
     skills = Skills(database, core.workspace, core.clock)
-    post = PostOffice(database, out, time.time)
+    post = PostOffice(database, out, start.clock)
     desk = Desk(database, core.memory, workers, post, bell, Sandbox(), redact, skills)
-    compactor = Compactor(database, models, time.time)
+    compactor = Compactor(database, models, start.clock)
     treasurer = Treasurer(models, database, out, lambda: people.owner.name, channels)
     await treasurer.load()
     house = House(
@@ -298,7 +301,7 @@ async def _assemble(start: Start, parts: _Parts) -> App:
             agent.core, out.store, lambda rows: out.put([r for r in rows if r.channel in channels])
         )
 
-    jobs = Jobs(plans(config), Hall(database, parts.supervisor, given, bell, time.time))
+    jobs = Jobs(plans(config), Hall(database, parts.supervisor, given, bell, start.clock))
     await jobs.load()
     status = Status(
         models=models,
@@ -309,7 +312,7 @@ async def _assemble(start: Start, parts: _Parts) -> App:
         loaded=lambda: reloader.loaded,
         socket=paths.socket_path(start.data, start.env),
         jobs=jobs.report,
-        started_at=time.time(),
+        started_at=start.clock(),
     )
     living = Living(agent, parts.discovery, people, approvals, jobs, profiles, redact)
     reloader = Reloader(start.loaded, start.load, start.env, living)
@@ -328,7 +331,7 @@ async def _assemble(start: Start, parts: _Parts) -> App:
         workers,
         treasurer,
         jobs,
-        Scheduler([jobs], bell, time.time),
+        Scheduler([jobs], bell, start.clock),
         status,
         skills,
         reloader,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,7 +102,12 @@ class Conversation:
 
 
 @asynccontextmanager
-async def running(folder: Path, config: str, found: Sequence[FoundProvider] = ()) -> AsyncIterator[App]:
+async def running(
+    folder: Path,
+    config: str,
+    found: Sequence[FoundProvider] = (),
+    clock: Callable[[], float] = time.time,
+) -> AsyncIterator[App]:
     """Start a bot with this configuration and its data in `folder`; stop it gently.
 
     `found` is what there is on the machine; it may change meanwhile.
@@ -115,7 +121,12 @@ async def running(folder: Path, config: str, found: Sequence[FoundProvider] = ()
         return list(found)
 
     start = app.Start(
-        load_config(file, env), folder / "data", env, look=look, load=lambda: load_config(file, env)
+        load_config(file, env),
+        folder / "data",
+        env,
+        look=look,
+        clock=clock,
+        load=lambda: load_config(file, env),
     )
     async with app.opened(start) as opened:
         yield opened
