@@ -97,7 +97,10 @@ def test_a_word_is_not_found_within_another() -> None:
 def test_a_fact_that_stands_there_twice_is_dropped_and_changed_as_one() -> None:
     twice = "- Has a dog\n- Likes tea\n- has a  dog.\n"
     assert apply(twice, [Change("drop", old="Has a dog")], "x").text == "- Likes tea\n"
-    assert apply(twice, [Change("change", old="Has a dog", new="Has a cat")], "x").text == "- Has a cat\n- Likes tea\n"
+    assert (
+        apply(twice, [Change("change", old="Has a dog", new="Has a cat")], "x").text
+        == "- Has a cat\n- Likes tea\n"
+    )
 
 
 def test_the_newest_that_fits_goes_into_a_prompt_without_sources() -> None:
@@ -128,7 +131,9 @@ def test_a_change_names_the_conversations_it_is_from() -> None:
 
 
 def test_a_model_may_think_aloud_before_its_list() -> None:
-    reply = '<think>[Hm], none would be []. {"a": [1]}</think> [{"kind": "add", "new": "Likes tea"}] That is all.'
+    reply = (
+        '<think>[Hm], none would be []. {"a": [1]}</think> [{"kind": "add", "new": "Likes tea"}] That is all.'
+    )
     assert [change.new for change in proposals(reply, SEEN)] == ["Likes tea"]
     many = json.dumps([{"kind": "add", "new": f"Fact {number}"} for number in range(60)])
     assert len(proposals(many, SEEN)) == 40

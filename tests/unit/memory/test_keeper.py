@@ -87,20 +87,21 @@ async def test_what_is_saved_while_a_change_is_stored_survives_with_the_change(
 ) -> None:
     meanwhile: list[Callable[[], None]] = []
     slow: Any = Slow(database, meanwhile)
-    keeper = Keeper(slow, tmp_path, lambda: 0.0)
-    await keeper.change(ANN, TEA, "asked")
-    meanwhile.append(lambda: by_hand(keeper, "- Likes coffee, she says\n"))
-    await keeper.change(ANN, [Change("add", new="Has a dog")], "reflection")
-    assert keeper.file(ANN).read_text() == "- Likes coffee, she says\n- Has a dog\n"
+    kept = Keeper(slow, tmp_path, lambda: 0.0)
+    await kept.change(ANN, TEA, "asked")
+    meanwhile.append(lambda: by_hand(kept, "- Likes coffee, she says\n"))
+    await kept.change(ANN, [Change("add", new="Has a dog")], "reflection")
+    assert kept.file(ANN).read_text() == "- Likes coffee, she says\n- Has a dog\n"
 
 
 async def test_a_file_that_is_saved_all_the_time_is_left_alone(database: Database, tmp_path: Path) -> None:
     texts = iter(f"- Fact {'x' * number}\n" for number in range(100))
-    saving: Any = Slow(database, [lambda: by_hand(keeper, next(texts))] * 100)
-    keeper = Keeper(saving, tmp_path, lambda: 0.0)
+    by_them = Keeper(database, tmp_path, lambda: 0.0)
+    saving: Any = Slow(database, [lambda: by_hand(by_them, next(texts))] * 100)
+    ours = Keeper(saving, tmp_path, lambda: 0.0)
     with pytest.raises(OSError, match="edited all the time"):
-        await keeper.change(ANN, TEA, "asked")
-    assert "tea" not in keeper.read(ANN)
+        await ours.change(ANN, TEA, "asked")
+    assert "tea" not in ours.read(ANN)
 
 
 async def test_a_file_that_is_not_read_whole_is_never_written(keeper: Keeper) -> None:

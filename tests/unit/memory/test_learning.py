@@ -11,18 +11,21 @@ OWN = Trust.OWN
 
 
 def test_what_a_call_was_given_is_left_out() -> None:
-    one = lesson(Act.LOOK, OWN, {"path": "diary/anna.md"}, "diary/anna.md does not exist; files_list shows what does.")
+    one = lesson(
+        Act.LOOK, OWN, {"path": "diary/anna.md"}, "diary/anna.md does not exist; files_list shows what does."
+    )
     assert one == "… does not exist; files_list shows what does."
     assert one == lesson(Act.LOOK, OWN, {"path": "b.md"}, "b.md does not exist; files_list shows what does.")
 
 
 def test_values_are_found_wherever_they_stand() -> None:
     given = {"paths": ["a/b", "a/b/c"], "deep": {"words": "it's"}, "n": 4}
-    assert lesson(Act.RUN, OWN, given, "a/b/c, a/b and \"it's\" failed") == "…, … and … failed"
+    assert lesson(Act.RUN, OWN, given, 'a/b/c, a/b and "it\'s" failed') == "…, … and … failed"
 
 
 @pytest.mark.parametrize(
-    "act", [Act.FETCH, Act.FETCH_OTHER, Act.NOTE, Act.REMEMBER, Act.REMIND, Act.SEND, Act.SEND_OTHERS, Act.DELEGATE]
+    "act",
+    [Act.FETCH, Act.FETCH_OTHER, Act.NOTE, Act.REMEMBER, Act.REMIND, Act.SEND, Act.SEND_OTHERS, Act.DELEGATE],
 )
 def test_what_concerns_a_person_or_a_page_teaches_nothing(act: Act) -> None:
     assert lesson(act, OWN, {}, "No such rule is pinned; there are: be kind.") == ""
