@@ -91,7 +91,7 @@ class Profiles:
             there = hint(name, files, "there are") if files else "there are none; leave `profile` empty"
             raise ToolError(f"There is no profile {name!r}; {there}.")
         read = self._file(name)
-        problems = [f"{FOLDER}/{name}.md:{line}: {text}" for line, text in _problems(read, usable)]
+        problems = [f"{FOLDER}/{name}.md:{line}: {text}" for line, text in sorted(_problems(read, usable))]
         if problems:
             raise ToolError(
                 f"The profile {name} can't be used until its owner corrects it. {' '.join(problems)}"
@@ -108,7 +108,7 @@ class Profiles:
         return [
             f"{self._folder / name}.md:{line}: {text}"
             for name in self._files()
-            for line, text in _problems(self._file(name), usable)
+            for line, text in sorted(_problems(self._file(name), usable))
         ]
 
     def _files(self) -> list[str]:

@@ -95,3 +95,22 @@ def test_a_broken_tool_is_a_problem_unless_it_is_off(tmp_path: Path, monkeypatch
         f"{tmp_path}/hammer.py: can't be imported: ZeroDivisionError: division by zero"
     ]
     checked(load_config(file, ENV), ENV)
+
+
+def test_profiles_of_workers_are_looked_at_where_the_workspace_is_known(tmp_path: Path) -> None:
+    provider = '[providers.one]\napi_base = "http://x/v1"\nmodels = ["m"]\n'
+    file = tmp_path / "config.toml"
+    file.write_text(provider + '[models]\nfast = "one/m"\n[tools]\noff = ["web"]\n')
+    agents = tmp_path / "data" / "workspace" / "agents"
+    agents.mkdir(parents=True)
+    (agents / "good.md").write_text("---\ndescription: x\nmodel: fast\ntools: [files]\n---\n")
+    (agents / "bad.md").write_text("---\ndescription: x\nmodel: fats\ntools: [web_fetch]\n---\n")
+    loaded = load_config(file, ENV)
+
+    with pytest.raises(ConfigError) as caught:
+        checked(loaded, ENV, tmp_path / "data")
+
+    model, tools = caught.value.problems
+    assert tools.startswith(f'{agents}/bad.md:4: tools: there is no tool "web_fetch"')
+    assert model == f'{agents}/bad.md:3: model: there is no "fats"; did you mean fast?'
+    assert checked(loaded, ENV) == loaded
