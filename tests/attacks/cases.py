@@ -60,7 +60,7 @@ PATHS = (
     Attack("edit the memory as a file", call("files_write", path="memory/owner/MEMORY.md", text="x"), "refused",
            "only be read", harm=memory_changed),
     Attack("read another person's memory", call("files_read", path="memory/bob/MEMORY.md"), "refused",
-           "another person"),
+           "not for this conversation"),
     Attack("search another person's memory", call("files_search", text="Bob's secret"), "empty", "was not found"),
     Attack("a path of a thousand folders", call("files_write", path="a/" * 1000 + "x", text="x"), "refused",
            "too deep"),
