@@ -91,8 +91,10 @@ class Wanted:
 
     def cost(self, answer: int) -> Amount:
         """What it comes to at most with an answer of that length; no dollars where no price is known."""
-        usd = cost(self.price, Usage(self.prompt, answer)) if self.price else None
-        return Amount(usd or 0.0, self.prompt + answer)
+        # A price list may ask more for what comes from the cache than for what doesn't.
+        prompts = (Usage(self.prompt, answer), Usage(self.prompt, answer, cached_tokens=self.prompt))
+        usd = max(cost(self.price, usage) or 0.0 for usage in prompts) if self.price else 0.0
+        return Amount(usd, self.prompt + answer)
 
     def fitting(self, unit: Unit, left: float) -> float:
         """How long an answer may be for what is left; negative where not even the prompt fits."""
