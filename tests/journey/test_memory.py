@@ -18,7 +18,7 @@ from bot.memory.reflection import PROMPT
 from channels.terminal import TerminalChannel
 from tests.fakes.llm import LLMFake, Reply
 from tests.fakes.telegram import TelegramFake
-from tests.journey.conversation import Conversation, provider, running, trusted
+from tests.journey.conversation import Conversation, provider, running, talking, trusted
 
 ANN, BOB, GROUP = 42, 43, -1007
 DAY = 86_400.0
@@ -30,14 +30,14 @@ _I = re.compile(r"\bI (.+?)[.!]?$")
 
 
 def distilled(body: dict[str, Any]) -> Reply:
-    """A model that notes what people say of themselves, and knows of two dwellings that only one can be true."""
+    """A gullible model that notes whatever says "I ...", and knows of two dwellings that only one can be true."""
     asked = body["messages"][-1]["content"]
     notes = _NOTE.findall(asked.partition("# New conversations")[0])
     changes = []
     for number, talk in _CONVERSATION.findall(asked):
         for line in talk.splitlines():
             found = _I.search(line)
-            if found is None or line.startswith("Assistant:"):
+            if found is None:
                 continue
             fact = f"The person {found[1].replace('my', 'their')}"
             one: dict[str, Any] = {"new": fact, "from": [int(number)]}
@@ -263,3 +263,38 @@ async def test_words_from_outside_never_become_facts(tmp_path: Path) -> None:
         notes = place.facts.read_text()
         assert "apples" in notes
         assert "doors" not in notes
+
+
+async def test_what_tools_taught_reaches_the_next_prompts(tmp_path: Path) -> None:
+    async with home(tmp_path) as place:
+        await place.ann("read diary.md")
+        await place.ann("hello")
+        assert "went wrong" not in place.llm.requests[-1].body["messages"][0]["content"]
+        await place.telegram(BOB, "read other.md")
+        await place.ann("hello")
+        prompt = place.llm.requests[-1].body["messages"][0]["content"]
+        assert "- files_read: … does not exist; files_list shows what does." in prompt
+        assert "diary" not in prompt
+
+
+async def test_a_worker_knows_what_tools_taught(tmp_path: Path) -> None:
+    async with LLMFake() as main, LLMFake() as runner:
+        main.default = Reply("All right.")
+        runner.default = Reply.tool("report", {"done": True, "found": "nothing"})
+        settings = (
+            provider("main", main.base_url)
+            + provider("runner", runner.base_url)
+            + trusted("main")
+            + trusted("runner")
+            + '[roles]\nreasoning = "main/fake-1"\nrlm = "runner/fake-1"\n'
+        )
+        handing_on = Reply.tool("delegate", {"task": "look", "context": "", "expected": "all"})
+        missing = Reply.tool("files_read", {"path": "a.md"})
+        async with talking(tmp_path, settings) as chat:
+            for _ in range(2):
+                main.push(handing_on)
+                runner.push(missing)
+                await chat.ask("look for a.md")
+            main.push(handing_on)
+            await chat.ask("again")
+            assert "- files_read: … does not exist" in runner.requests[-1].body["messages"][0]["content"]
