@@ -212,12 +212,21 @@ def _definition(function: ToolFunction) -> ToolDef:
 
 def _schema(arguments: type[BaseModel]) -> Mapping[str, Any]:
     schema = arguments.model_json_schema()
-    # Titles repeat the names: tokens that tell a model nothing.
     properties = {
-        name: {key: value for key, value in about.items() if key != "title"}
+        name: {key: value for key, value in about.items() if _tells(key, value)}
         for name, about in schema.get("properties", {}).items()
     }
-    return {"type": "object", "properties": properties, "required": schema.get("required", [])}
+    required = {"required": schema["required"]} if schema.get("required") else {}
+    return {"type": "object", "properties": properties, **required}
+
+
+def _tells(key: str, value: object) -> bool:
+    """Whether a part of a schema tells a model something: a title repeats the name, and that an argument may be left
+    out stands in `required`. Each costs tokens in every request; a call that goes against one is told why.
+    """
+    return key not in ("title", "minLength", "maxLength", "minimum", "exclusiveMinimum") and not (
+        key == "default" and not value
+    )
 
 
 def _explain(error: ValidationError) -> str:

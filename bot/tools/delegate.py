@@ -13,13 +13,11 @@ _LONGEST = 86_400.0
 
 class TaskArguments(BaseModel):
     task: str = Field(
-        description="what is to be done, complete in itself: the worker knows nothing of this conversation"
+        description="what to do, complete in itself: the worker knows nothing of this conversation"
     )
-    context: str = Field(
-        default="", description="what the worker needs to know for it: names, paths, addresses, wishes"
-    )
+    context: str = Field(default="", description="what to know for it: names, paths, addresses, wishes")
     expected: str = Field(default="", description="what to hand back, and in which form")
-    profile: str = Field(default="", description="a kind of worker by its name; empty: the usual one")
+    profile: str = Field(default="", description="kind of worker; empty: the usual")
 
 
 class NoArguments(BaseModel):
