@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -14,7 +15,8 @@ import pytest
 
 from providers.discovery import probe_local
 from tests.fakes.llama import LlamaServer, llama_server, weights
-from tests.journey.conversation import talking
+from tests.fakes.llm import LLMFake, Reply
+from tests.journey.conversation import provider, talking, trusted
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
@@ -42,6 +44,30 @@ async def test_a_question_is_answered_by_way_of_a_tool(tmp_path: Path, server: L
         roles = [row[0] for row in database.execute("SELECT role FROM message ORDER BY id")]
     database.close()
     assert roles == ["user", "assistant", "tool", "assistant"]
+
+
+async def test_a_real_model_does_work_that_was_handed_to_it(tmp_path: Path, server: LlamaServer) -> None:
+    """Main is a stand-in that delegates; the runner with its tool calls is the real server."""
+    workspace = tmp_path / "data" / "workspace"
+    (workspace / "agents").mkdir(parents=True)
+    (workspace / "notes.txt").write_text("The code word is PELICAN.\n")
+    (workspace / "agents" / "reader.md").write_text(
+        "---\ndescription: Reads files.\ntools: [files_read]\n---\nRead what you are asked to."
+    )
+    hand_on = Reply.tool("delegate", {"task": "What is in the file notes.txt?", "profile": "reader"})
+    async with LLMFake(hand_on, Reply("It is read.")) as main:
+        config = provider("main", main.base_url) + trusted("main", "strong")
+        config += f'[providers.runner]\napi_base = "{server.url}/v1"\n'
+        config += '[roles]\nreasoning = "main/fake-1"\nrlm = "runner"\n'
+        async with talking(tmp_path, CONFIG + config) as chat:
+            await chat.say("read my notes")
+            assert (await chat.hear(200)).answer == "It is read."
+            assert "PELICAN" in main.requests[-1].body["messages"][-1]["content"]
+    with closing(sqlite3.connect(tmp_path / "data" / "nanobot.db")) as database:
+        used = database.execute("SELECT tool, model FROM audit ORDER BY id").fetchall()
+    assert used[0][0] == "files_read"
+    assert used[0][1].startswith("runner/")
+    assert used[-1] == ("delegate", "main/fake-1")
 
 
 async def test_two_chats_in_a_row_survive_the_closed_connection(tmp_path: Path, server: LlamaServer) -> None:
