@@ -19,6 +19,8 @@ Shown = Mapping[str, Any]
 "none": those that failed when nobody was left; "tiny": True once the starter introduced itself.
 """
 _ROUTE = ("route", "error", "until")
+_STATES = (errors.Overloaded, errors.RateLimited, errors.OutOfMoney, errors.Loading, errors.OverLimit)
+"""What lasts until a time; the others happened, and what lasts is that it is left alone."""
 _INNER = str.maketrans("()", "[]")
 """For brackets within brackets, which servers' own words bring along."""
 
@@ -77,7 +79,8 @@ def explain(attempt: Attempt, now: float) -> str:
     """
     kind = getattr(errors, attempt.error, errors.ProviderError)
     if attempt.until is not None and attempt.until > now and not attempt.needs_owner:
-        return f"{kind.summary} until {clock(attempt.until, now)}"
+        rests = "" if issubclass(kind, _STATES) else " and rests"
+        return f"{kind.summary}{rests} until {clock(attempt.until, now)}"
     if attempt.detail.lower().rstrip(".") in kind.summary:
         return kind.summary  # "is overloaded (Overloaded)" says it twice
     return f"{kind.summary} ({attempt.detail.translate(_INNER)})"

@@ -44,6 +44,11 @@ def test_the_time_of_return_is_told_where_it_is_known() -> None:
     assert f"a/big is rate-limited until {notices.clock(NOW + 600, NOW)};" in line
 
 
+def test_what_happened_once_does_not_last_until_then_but_its_rest_does() -> None:
+    line, _ = notices.decide([(failed(A, "CutStream", until=NOW + 600), answered(B))], {}, NOW)
+    assert f"a/big broke off its answer and rests until {notices.clock(NOW + 600, NOW)};" in line
+
+
 def test_all_that_failed_are_named_in_one_line() -> None:
     line, _ = notices.decide([(failed(A), failed(B, "Unreachable"), answered(C))], {}, NOW)
     assert line == "⚠️ a/big has a server error, b/small can't be reached; c/tiny answers instead."
