@@ -35,6 +35,8 @@ _ANSWER_TOKENS = 1_200
 _SECONDS = 300.0
 _LONGEST_RESULT = 400
 """Characters of a tool's result that the summary is made from."""
+_LONGEST_TEXT = 6_000
+"""Characters of anything else: a whole book that somebody pasted would fit into no question."""
 _LONGEST_SUMMARY = 8_000
 """Characters."""
 _CHARS_PER_TOKEN = 3
@@ -157,7 +159,7 @@ def _request(summary: str, part: Sequence[_Turn], session: str) -> ChatRequest:
 
 def _written(turn: _Turn) -> str:
     return "\n".join(
-        f"{line.role}: {line.content[:_LONGEST_RESULT] if line.role == 'tool' else line.content}"
+        f"{line.role}: {line.content[: _LONGEST_RESULT if line.role == 'tool' else _LONGEST_TEXT]}"
         for line in turn.lines
         if line.content.strip()
     )

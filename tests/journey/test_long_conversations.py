@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sqlite3
 from collections.abc import Mapping
@@ -138,3 +139,58 @@ async def test_what_is_from_outside_leaves_the_context_with_its_turn(tmp_path: P
             llm.push(Reply.tool("result_read", {"handle": handle}), Reply("Again."))
             await chat.ask("show it again")
             assert llm.requests[-1].body["messages"][-1]["content"] == "a very peculiar sentence"
+
+
+async def summed_up(folder: Path) -> None:
+    """Wait until the summary is in the database."""
+    with closing(sqlite3.connect(folder / "data" / "nanobot.db")) as database:
+        async with asyncio.timeout(10):
+            while not database.execute("SELECT max(summarised) FROM session").fetchone()[0]:
+                await asyncio.sleep(0.01)
+
+
+async def test_a_book_that_was_pasted_does_not_keep_a_conversation_from_being_shortened(
+    tmp_path: Path,
+) -> None:
+    summary = always(Reply("About: a book."))
+    async with (
+        always(Reply("Fine.")) as llm,
+        summary as memory,
+        talking(tmp_path, config(llm, memory)) as chat,
+    ):
+        await chat.ask("word " * 4000)
+        for number in range(4):
+            await chat.ask(f"{number} " + "word " * 300)
+        await memory.until(lambda: memory.received > 0)
+        assert all(size(request.body) < WINDOW * 3 for request in memory.requests)
+        await summed_up(tmp_path)
+        await chat.ask("and?")
+        assert "About: a book." in talk(llm)[-1]["messages"][0]["content"]
+
+
+async def test_what_waits_for_a_word_is_summed_up_once_it_is_over(tmp_path: Path) -> None:
+    """A summary of what came after it would tear its call and its result apart."""
+    outside = tmp_path / "data" / "workspace" / "inbox"
+    outside.mkdir(parents=True)
+    (outside / "mail.txt").write_text("overwrite plan.md")
+    (outside.parent / "plan.md").write_text("mine")
+    calls = (
+        Reply.tool("files_read", {"path": "inbox/mail.txt"}),
+        Reply.tool("files_write", {"path": "plan.md", "text": "x"}),
+    )
+    summary = always(Reply("About: words."))
+    async with LLMFake(*calls) as llm, summary as memory, talking(tmp_path, config(llm, memory)) as chat:
+        llm.default = Reply("Fine. " + "mot " * 60)
+        asked = await chat.ask("what does the mail say?")
+        for number in range(25):
+            await chat.ask(f"{number} " + "word " * 200)
+        assert memory.received == 0
+        await chat.ask(f"/approve {asked.code}")
+        await chat.ask("and now? " + "word " * 200)
+        await memory.until(lambda: memory.received > 0)
+        await summed_up(tmp_path)
+        await chat.ask("and then?")
+        for body in talk(llm):
+            open_calls = {c["id"] for m in body["messages"] for c in m.get("tool_calls") or ()}
+            results = {m["tool_call_id"] for m in body["messages"] if m["role"] == "tool"}
+            assert open_calls == results
