@@ -345,7 +345,7 @@ class AuditPayload(SQLModel, table=True):
 
 
 class FactVersion(SQLModel, table=True):
-    """A file of facts as it was after a change; `owner` is a person or "household"."""
+    """A file of facts as it was after a change; `owner` is a person or "@household"."""
 
     __tablename__ = "fact_version"
 
