@@ -15,6 +15,7 @@ from bot.context.prompt import PromptBuilder
 from bot.discovery import Discovery
 from bot.memory.memory import Memory
 from bot.paths import workspace_folder
+from bot.safety.sandbox import PROTECTED
 from bot.storage.database import Database
 from bot.toolbox import Toolbox, ToolSpec
 from providers.client import ModelClient
@@ -60,6 +61,9 @@ class CoreBuilder:
         """
         workspace = workspace_folder(self._config.workspace.path, self._database.path.parent, os.environ)
         workspace.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in (name for name in PROTECTED if not name.endswith(".md")):
+            # The sandbox keeps commands from writing to what is there, not from making it.
+            (workspace / folder).mkdir(exist_ok=True, mode=0o700)
         names = [name for name in plugins.names("bot.tools") if name not in self._config.tools.off]
         tools = [plugins.load("bot.tools", name, ToolSpec) for name in names]
         return Core(

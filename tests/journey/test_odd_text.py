@@ -35,7 +35,8 @@ async def test_a_file_whose_name_is_no_text_is_listed(tmp_path: Path) -> None:
     llm = LLMFake(Reply.tool("files_list", {}), Reply("One file."))
     async with llm, talking(tmp_path, provider("one", llm.base_url)) as chat:
         assert (await chat.ask("list")).answer == "One file."
-        assert llm.requests[-1].body["messages"][-1]["content"] == "caf\N{REPLACEMENT CHARACTER}.txt  1 bytes"
+        listed = llm.requests[-1].body["messages"][-1]["content"].splitlines()
+        assert "caf\N{REPLACEMENT CHARACTER}.txt  1 bytes" in listed
 
 
 async def test_half_a_character_in_a_tools_arguments_is_replaced(tmp_path: Path) -> None:

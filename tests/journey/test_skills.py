@@ -97,3 +97,10 @@ async def test_without_the_tool_nothing_is_listed(tmp_path: Path) -> None:
         await chat.app.skills.enable("tea", "owner")
         await chat.ask("hi")
         assert "tea" not in system(llm.requests[0].body)
+
+
+async def test_the_folders_that_models_may_not_write_are_there_from_the_start(tmp_path: Path) -> None:
+    """A command that may write in the workspace is kept from what exists; it must not be the one to make it."""
+    async with LLMFake() as llm, talking(tmp_path, one(llm)):
+        made = {folder.name for folder in (tmp_path / "data" / "workspace").iterdir()}
+    assert {"agents", "skills", "memory"} <= made

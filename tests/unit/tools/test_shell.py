@@ -19,7 +19,7 @@ async def working() -> None:
 @pytest.mark.sandbox
 async def test_a_command_runs_unasked_and_its_output_is_from_outside(tmp_path: Path) -> None:
     await working()
-    look = Reply.tool("shell", {"command": "ls | wc -l"})
+    look = Reply.tool("shell", {"command": "find . -type f | wc -l"})
     change = Reply.tool("files_write", {"path": "a.txt", "text": "2"})
     again = Reply.tool("files_edit", {"path": "a.txt", "old": "2", "new": "3"})
     async with LLMFake(look, change, again, Reply("Done.")) as llm:
