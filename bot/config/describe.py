@@ -30,18 +30,6 @@ def known_keys(schema: Schema, loc: Loc = ()) -> list[str]:
     return [key for choice in _at(schema, loc) for key in choice.get("properties", {})]
 
 
-def secrets(schema: Schema, data: Any, loc: Loc = ()) -> Iterator[Loc]:
-    """Every place in `data` that holds a text where the settings want a secret."""
-    if isinstance(data, dict):
-        for key, value in data.items():
-            yield from secrets(schema, value, (*loc, key))
-    elif isinstance(data, list):
-        for index, value in enumerate(data):
-            yield from secrets(schema, value, (*loc, index))
-    elif isinstance(data, str) and is_secret(schema, loc):
-        yield loc
-
-
 def is_secret(schema: Schema, loc: Loc) -> bool:
     """Whether what stands at `loc` must not be shown."""
     return any(choice.get("format") == "password" for choice in _at(schema, loc))

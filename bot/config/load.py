@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from bot import paths, plugins
-from bot.config import describe, document, names, prices, report, secrets
+from bot.config import document, names, prices, report, secrets
 from bot.config.document import Document
 from bot.config.locate import Loc
 from bot.config.people import CHANNELS, with_identities
@@ -134,7 +134,7 @@ class _Reader:
     def _fill_in_secrets(self, model: type[BaseModel], data: Any, at: Loc) -> set[Loc]:
         """Replace each reference in `data` by the secret; returns the places of those that can't be found."""
         file, missing, written = self._source.file, set(), []
-        for loc in list(describe.secrets(model.model_json_schema(), data)):
+        for loc in dict.fromkeys(secrets.places(model, data)):
             table = data
             for step in loc[:-1]:
                 table = table[step]
