@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field
 
+from bot.context.prompt import PERSONA_FILE
 from bot.memory.keeper import folder_name
 from bot.safety.rules import Trust
 from bot.safety.sandbox import Job, Limits, Ran
@@ -47,10 +48,15 @@ async def shell(context: ToolContext, arguments: ShellArguments) -> Output:
         limits=Limits(settings.timeout, settings.memory),
     )
     began = time.time_ns()
+    persona = context.workspace / PERSONA_FILE
+    none_before = not persona.exists()
     if context.act is Act.RUN_BARE:
         ran = await sandbox.run_bare(job)
     else:
         ran = await sandbox.run(job)
+    if none_before:
+        # The sandbox protects what there is; nobody but the owner makes a persona.
+        persona.unlink(missing_ok=True)
     if context.act is not Act.RUN and context.situation.trust is Trust.UNTRUSTED:
         changed = await asyncio.to_thread(_changed, context.workspace, began)
         await context.desk.database.write(partial(origins.mark, paths=changed, now=context.clock()))

@@ -41,6 +41,16 @@ async def test_the_owners_own_words_may_change_the_workspace_by_a_command(tmp_pa
 
 
 @pytest.mark.sandbox
+async def test_a_command_makes_no_persona_where_there_is_none(tmp_path: Path) -> None:
+    await working()
+    write = Reply.tool("shell", {"command": "echo evil > PERSONA.md; ls", "write": True})
+    async with LLMFake(write, Reply("Done.")) as llm:
+        async with talking(tmp_path, provider("one", llm.base_url) + trusted("one")) as chat:
+            await chat.ask("go")
+            assert not (tmp_path / "data" / "workspace" / "PERSONA.md").exists()
+
+
+@pytest.mark.sandbox
 async def test_network_is_refused_where_the_owner_did_not_allow_it(tmp_path: Path) -> None:
     await working()
     call = Reply.tool("shell", {"command": "true", "network": True})
