@@ -88,15 +88,14 @@ class Home:
         """Say something at the terminal and read the answer."""
         return (await self.chat.ask(text)).answer
 
-    async def telegram(self, who: int, text: str, chat: int | None = None) -> str:
+    async def telegram(self, who: int, text: str) -> str:
         """Say something on Telegram and read what comes next."""
-        at = who if chat is None else chat
-        before = len(self.tg.answers(at))
-        self.tg.user_says(who, text, **({"chat": chat} if chat is not None else {}))
+        before = len(self.tg.answers(who))
+        self.tg.user_says(who, text)
         async with asyncio.timeout(10):
-            while len(self.tg.answers(at)) == before or self.app.outbox.pending(f"telegram:{at}"):
+            while len(self.tg.answers(who)) == before or self.app.outbox.pending(f"telegram:{who}"):
                 await asyncio.sleep(0.01)
-        return self.tg.answers(at)[-1].text
+        return self.tg.answers(who)[-1].text
 
     async def wait(self, seconds: float) -> None:
         """Let time pass, five minutes at a time, with what is due on the way."""

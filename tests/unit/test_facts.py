@@ -87,7 +87,9 @@ def test_facts_are_found_by_their_words() -> None:
 
 
 def test_a_word_is_not_found_within_another() -> None:
-    file = "- The team meets on Monday\n- Likes tea\n- Lebt in M\u00fcnchen\n- \u559c\u6b22\u559d\u8336\n- Born in 1980\n"
+    file = (
+        "- The team meets\n- Likes tea\n- Lebt in M\u00fcnchen\n- \u559c\u6b22\u559d\u8336\n- Born in 1980\n"
+    )
     assert [fact.text for fact in matching(file, "tea")] == ["Likes tea"]
     assert [fact.text for fact in matching(file, "M\u0055\u0308NCHEN lebt")] == ["Lebt in M\u00fcnchen"]
     assert [fact.line for fact in matching(file, "\u8336")] == [3]
