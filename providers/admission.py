@@ -46,7 +46,9 @@ class Admission:
         rest = self._limited(step)
         if rest is None and self._crowded(step) is not None:
             rest = await self._word(step, others) or self._limited(step)
-        if rest is None:
+        if rest is not None:
+            rest = self._longer(step, rest)
+        else:
             rest = means.health.admit(route, means.now(), step.key, force=force)
         if rest is None:
             self._take(step)
@@ -97,6 +99,13 @@ class Admission:
         if self._slot is not None:
             self._means.slots.leave(self._slot)
             self._slot = None
+
+    def _longer(self, step: Step, rest: Rest) -> Rest:
+        """`rest`, or what the health book says where that was named and lasts longer: who is told of a time comes back
+        at it.
+        """
+        held = self._means.health.check(step.candidate.route, self._means.now(), step.key)
+        return held if held is not None and not held.breaker and held.until > rest.until else rest
 
     def _limited(self, step: Step) -> Rest | None:
         """A limit that holds the step back before anybody refuses it."""

@@ -227,6 +227,19 @@ async def test_each_keys_account_is_asked_for_its_own_count() -> None:
     ]
 
 
+async def test_what_a_refusals_headers_say_does_not_shorten_the_rest_that_it_gave() -> None:
+    clock = Clock()
+    over = errors.RateLimited("free-models-per-day", scope="account", retry_after=3600.0)
+    over.limits = (RateWindow("requests", 0, clock.now + 900),)
+    models = ScriptedProvider(over, after="Hello")
+    client = scripted_client({"first": models}, clock=clock)
+    for _ in range(2):
+        with pytest.raises(NoModel) as raised:
+            await client.chat("first/a:free", ASK)
+        assert [a.until for a in raised.value.path] == [clock.now + 3600]
+        assert raised.value.retry_at == clock.now + 3600
+
+
 async def test_the_account_is_asked_only_where_its_count_may_have_moved() -> None:
     clock, account = Clock(), OpenRouter(FreeCalls(0, 50), FreeCalls(10, 50))
     client = openrouter(account, clock)
