@@ -14,6 +14,8 @@ from channels.base import ChannelSpec, PersonKey
 
 CHANNELS = "channels.adapters"
 
+_OWN = frozenset({"role", "timezone"})
+"""What a person has of their own; every other key is a channel's."""
 _NAME = re.compile(r"\w[\w-]*")  # it becomes the name of a folder, the person's memory
 
 
@@ -37,7 +39,7 @@ class _Reader:
         if not isinstance(table, dict):
             return table
         identities: dict[str, list[str]] = {}
-        for key in table.keys() - {"role"}:
+        for key in table.keys() - _OWN:
             loc = (*at, key)
             try:
                 declared = _declared(key)
@@ -45,14 +47,13 @@ class _Reader:
                 self.problems.append(Finding(loc, str(error)))
                 continue
             if declared is None:
-                known = ["role", *(person.name for _, person in _all())]
+                known = [*sorted(_OWN), *(person.name for _, person in _all())]
                 self.problems.append(Finding(loc, f"unknown key; {hint(key, known, 'there are')}"))
                 continue
             kind, person = declared
             ids = (self._identity(kind, person, each, one) for each, one in _each(loc, table[key]))
             identities[kind] = list(dict.fromkeys(identity for identity in ids if identity is not None))
-        role = {"role": table["role"]} if "role" in table else {}
-        return {**role, "identities": identities}
+        return {**{key: table[key] for key in _OWN & table.keys()}, "identities": identities}
 
     def _identity(self, kind: str, key: PersonKey, loc: Loc, value: Any) -> str | None:
         try:

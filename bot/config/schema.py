@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, SerializeAsAny
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, SerializeAsAny, field_validator
 
 from providers.settings import Limits, ProviderSettings, Seconds
 
@@ -39,7 +40,17 @@ class PersonSettings(Section):
     """One person; `identities` holds, by channel, the ids that the channel's own key named."""
 
     role: Literal["owner", "user"] = "user"
+    timezone: str | None = None
+    """IANA name, such as Europe/Rome. Default: this machine's."""
     identities: dict[str, list[str]] = {}
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str | None) -> str | None:
+        try:
+            return None if name is None else ZoneInfo(name).key
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"no time zone is called {name!r}; expected a name such as Europe/Rome") from None
 
 
 class AgentSettings(Section):
@@ -135,3 +146,8 @@ class Config(Section):
     limits: Limits = Limits()
     jobs: dict[str, JobSettings] = {}
     """By the name of a module in `bot/jobs`."""
+
+    def zone(self, person: str) -> ZoneInfo | None:
+        """The time zone of a person; None: this machine's."""
+        settings = self.people.get(person)
+        return None if settings is None or settings.timezone is None else ZoneInfo(settings.timezone)

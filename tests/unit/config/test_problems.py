@@ -222,7 +222,7 @@ CASES = {
             'config.toml:5: [people."../eve"]: expected a name made of letters, digits, - and _',
             "config.toml:8: [people.ben] ring: 5 is ../eve's already; expected one person only",
             "config.toml:10: [people.cleo] ring: found a list; expected the number on the ring, 1 or more",
-            "config.toml:12: [people.dora] identities: unknown key; there are: role, ring",
+            "config.toml:12: [people.dora] identities: unknown key; there are: role, timezone, ring",
         ],
     ),
     "missing secrets": (
