@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import takewhile
 
 from providers.health import pooled
 from providers.plan import step_for
@@ -31,7 +30,7 @@ def unbilled(catalog: Catalog, route: Route) -> bool:
     settings = catalog.providers.get(route.provider)
     if settings is None:
         return False
-    return catalog.local(route.provider) or not settings.keys or pooled(route.model)
+    return not settings.keys or pooled(route.model) or catalog.local(route.provider)
 
 
 def unpaid(catalog: Catalog, chain: Iterable[Candidate]) -> frozenset[Route]:
@@ -39,9 +38,9 @@ def unpaid(catalog: Catalog, chain: Iterable[Candidate]) -> frozenset[Route]:
     one that costs.
     """
     routes = [candidate.route for candidate in chain]
-    paid = {route for route in routes if not costs_nothing(catalog, route)}
-    spending = list(takewhile(paid.__contains__, routes))
-    return frozenset() if spending else frozenset(paid)
+    if not routes or not costs_nothing(catalog, routes[0]):
+        return frozenset()
+    return frozenset(route for route in routes[1:] if not costs_nothing(catalog, route))
 
 
 def stand_ins(catalog: Catalog, failed: Candidate, request: ChatRequest) -> Iterator[Candidate]:

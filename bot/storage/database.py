@@ -66,7 +66,10 @@ class Database:
         self._driver: Any = connection.connection.dbapi_connection
         # One for all transactions, and emptied after each: making one takes as long as a statement.
         self._session = Session(connection, expire_on_commit=False)
-        self._queue: SimpleQueue[_Job | _Unawaited | None] = SimpleQueue()
+        self._queue: SimpleQueue[list[_Job | _Unawaited] | None] = SimpleQueue()
+        self._unsent: list[_Unawaited] = []
+        """What nobody waits for goes to the thread with the next job: waking it would cost as much as writing it."""
+        self._timer: asyncio.TimerHandle | None = None
         self._later: list[_Unawaited] = []
         """Belongs to the thread, as does when it is to be written at the latest."""
         self._later_due = 0.0
@@ -114,13 +117,16 @@ class Database:
         """
         if self._closed:
             log.error("the database is closed: %s is lost", run)
-        else:
-            self._queue.put(run)
+            return
+        self._unsent.append(run)
+        if self._timer is None:
+            self._timer = self._loop.call_later(LATER_SECONDS, self._send)
 
     async def aclose(self) -> None:
         """Finish what is queued, then close the file."""
         if not self._closed:
             self._closed = True
+            self._send()
             self._queue.put(None)
             await asyncio.to_thread(self._thread.join)
 
@@ -128,10 +134,20 @@ class Database:
         if self._closed:
             raise StorageError("the database is closed")
         job = _Job(run, writes, self._loop.create_future())
-        self._queue.put(job)
+        self._send(job)
         # A transaction under way is not undone because its caller was cancelled; the caller just stops waiting.
         result: T = await job.done
         return result
+
+    def _send(self, *jobs: _Job) -> None:
+        """Hand the thread what it has not got yet, then these, in the order they came."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        items: list[_Job | _Unawaited] = [*self._unsent, *jobs]
+        self._unsent = []
+        if items:
+            self._queue.put(items)
 
     def _work(self) -> None:
         last = False
@@ -145,20 +161,21 @@ class Database:
         self._connection.engine.dispose()
 
     def _gather(self) -> tuple[list[_Job | _Unawaited], bool]:
-        """What waits, in its order: at least one job unless none came for a while; and whether it is the last."""
+        """What waits, in its order, at least something unless nothing came for a while; and whether it is the last."""
         items: list[_Job | _Unawaited] = list(self._later[-_MOST_LATER:])
-        jobs = 0
-        while jobs < _BATCH and not (jobs and self._queue.empty()):
+        jobs, new = 0, False
+        while jobs < _BATCH and not (new and self._queue.empty()):
             try:
-                item = self._queue.get(timeout=LATER_SECONDS if items else None)
+                come = self._queue.get(timeout=LATER_SECONDS if items else None)
             except Empty:
                 break
-            if item is None:
+            if come is None:
                 return items, True
             if not items:
                 self._later_due = time.monotonic() + LATER_SECONDS
-            items.append(item)
-            jobs += isinstance(item, _Job)
+            new = True
+            items += come
+            jobs += len(_jobs(come))
         return items, False
 
     def _run_batch(self, items: list[_Job | _Unawaited]) -> None:
@@ -260,7 +277,8 @@ def _engine(path: Path) -> Engine:
             connection.execute(f"PRAGMA {pragma}")
 
     def begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN")
+        # By the driver: as a statement of SQLAlchemy's it takes ten times as long, several times a message.
+        connection.connection.dbapi_connection.execute("BEGIN")
 
     event.listen(engine, "connect", connected)
     event.listen(engine, "begin", begin)

@@ -49,9 +49,10 @@ class OpenWork:
 def store(s: Session, entries: Sequence[Entry]) -> list[Entry]:
     """Store what was not seen before; returns those entries, their rows with ids."""
     new = []
+    connection = s.connection()
     for entry in entries:
         known_as = {"channel": entry.row.channel, "key": entry.row.key}
-        if s.connection().execute(_SEEN, known_as).first() is not None:
+        if connection.execute(_SEEN, known_as).first() is not None:
             continue
         sessions.touch(s, entry.address, entry.row.person, private=entry.private, now=entry.row.received_at)
         values.add(s, entry.row)
