@@ -202,11 +202,15 @@ def search(s: Db, wanted: Search, most: int) -> list[Hit]:
     return []
 
 
+# Ranked are the newest thousand places: to rank all of a million would hold up everybody's next transaction for seconds.
 _SEARCH = text(
-    "SELECT m.role, m.created_at, s.channel, snippet(message_fts, 0, '**', '**', ' … ', 24), m.trust "
+    "SELECT role, created_at, channel, snippet, trust FROM ("
+    "SELECT m.id, m.role, m.created_at, s.channel, m.trust, bm25(message_fts) AS score, "
+    "snippet(message_fts, 0, '**', '**', ' … ', 24) AS snippet "
     "FROM message_fts JOIN message m ON m.id = message_fts.rowid "
     "JOIN session s ON s.key = m.session JOIN turn t ON t.id = m.turn "
     "WHERE message_fts MATCH :query AND t.person = :person AND s.private AND t.task IS NULL AND t.id <> :but "
     "AND m.created_at >= :since AND m.created_at < :until "
-    "ORDER BY bm25(message_fts), m.id DESC LIMIT :most"
+    "ORDER BY message_fts.rowid DESC LIMIT 1000"
+    ") ORDER BY score, id DESC LIMIT :most"
 )
