@@ -363,12 +363,12 @@ def owner(scope: str) -> str:
 
 
 def title(scope: str) -> str:
-    """A scope in words: "groq", "groq's key 2", "openrouter's free models", "groq/some-model (key 2)"."""
+    """A scope in words: "groq", "groq's key 2", "openrouter's free tier", "groq/some-model (key 2)"."""
     kind, _, rest = scope.partition(":")
     name, number = owner(scope), _NUMBER.search(holder(scope))
     if kind == "credential":
         return f"{name}'s key {number[1]}" if number else f"{name}'s key"
-    account = "free models" if rest.endswith(FREE) else "account"
+    account = "free tier" if rest.endswith(FREE) else "account"
     what = {"provider": name, "account": f"{name}'s {account}"}.get(kind, f"{name}/{rest.partition('/')[2]}")
     return f"{what} (key {number[1]})" if number else what
 

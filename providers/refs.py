@@ -134,9 +134,10 @@ def _members(chain: Iterable[str], names: Names, steps: list[str]) -> Iterator[R
         routes, why_not = _single([member], names, found)
         if not routes:
             steps.append(f"{member} is left out: {'; '.join(why_not)}")
-        else:
+            continue
+        if [member] != list(map(str, routes)):
             steps.append(f"{member} → {', '.join(map(str, routes))}")
-            yield from routes
+        yield from routes
 
 
 def _tried(name: str, names: Names) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.agent.calls import Suspended
@@ -55,10 +56,11 @@ class SpentUp:
 
 @dataclass(frozen=True, slots=True)
 class NoModelLeft:
-    """Every candidate failed or rests. `retry_at` is in seconds since the epoch."""
+    """Every candidate failed or rests. `retry_at` is in seconds since the epoch; `chosen`: by /model, for this chat."""
 
     path: tuple[Attempt, ...]
     retry_at: float | None
+    chosen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +102,8 @@ def say(outcome: Outcome, now: float) -> str:
             return f"{_begun(text)}I stopped after {_minutes(seconds)}. Say “go on”, or ask for less at once."
         case Stopped(text):
             return f"{_begun(text)}⏹ Stopped."
-        case NoModelLeft(path, retry_at):
-            return _no_model(path, retry_at, now)
+        case NoModelLeft():
+            return _no_model(outcome, now)
         case Failed():
             return "Something in me failed while I worked on this; my log says what. Please try once more."
 
@@ -126,18 +128,34 @@ def words(outcome: Outcome) -> str:
             return ""
 
 
-def _no_model(path: tuple[Attempt, ...], retry_at: float | None, now: float) -> str:
+def _no_model(outcome: NoModelLeft, now: float) -> str:
     last: dict[Route, Attempt] = {}
-    for attempt in path:
+    for attempt in outcome.path:
         if attempt.called or attempt.route not in last:
             last[attempt.route] = attempt
-    lines = [f"- {route} {notices.explain(attempt, now)}" for route, attempt in last.items()]
-    # Without the empty line, Markdown would make the last sentence a part of the list.
-    if all(attempt.needs_owner for attempt in path):
-        lines += ["", "That needs its owner: a key, credit or a model's name in the configuration."]
-    elif retry_at is not None and retry_at > now:
-        lines += ["", f"The first may be back at {notices.clock(retry_at, now)}; please write again then."]
-    return "\n".join(["No model can answer right now:", *lines])
+    alike: dict[tuple[str, str], list[Route]] = {}
+    for route, attempt in last.items():
+        alike.setdefault((route.provider, notices.explain(attempt, now)), []).append(route)
+    lines = [f"- {first} {why}{_likewise(more)}" for (_, why), (first, *more) in alike.items()]
+    ends = []
+    if all(attempt.needs_owner for attempt in outcome.path):
+        ends.append("That needs its owner: a key, credit or a model's name in the configuration.")
+    elif outcome.retry_at is not None and outcome.retry_at > now:
+        ends.append(
+            f"The first may be back at {notices.clock(outcome.retry_at, now)}; please write again then."
+        )
+    if outcome.chosen:
+        ends.append("`/model auto` lets others answer in this chat, too.")
+    # Without the empty line, Markdown would make what follows a part of the list.
+    last_words = ["", " ".join(ends)] if ends else []
+    return "\n".join(["No model can answer right now:", *lines, *last_words])
+
+
+def _likewise(more: Sequence[Route]) -> str:
+    """That others of the provider fared the same: a single one by its name."""
+    if not more:
+        return ""
+    return f" (likewise {more[0] if len(more) == 1 else f'{len(more)} more of {more[0].provider}'})"
 
 
 def _begun(text: str) -> str:

@@ -16,6 +16,7 @@ from bot import onboarding
 from bot.agent.calls import Bench, Calls, Suspended
 from bot.agent.outcomes import Answered, NoModelLeft, Outcome, OutOfSteps, SpentUp, Told, Waits
 from bot.agent.record import Record
+from bot.agent.roles import MAIN
 from bot.context import budget
 from bot.core import Core
 from bot.safety.rules import Trust, worst
@@ -125,7 +126,9 @@ class Turn:
             self.paths.append(error.path)
             if any(attempt.error == OverAllowance.__name__ for attempt in error.path):
                 return SpentUp(self._bench.purse.words(), self._said)
-            return NoModelLeft(error.path, error.retry_at)
+            return NoModelLeft(
+                error.path, error.retry_at, self._seat.role == MAIN and self._seat.name != MAIN
+            )
         except UnknownName as error:
             return Told(
                 f"The model chosen for this chat can't be used: {error}. `/model auto` leaves it to me."

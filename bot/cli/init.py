@@ -127,7 +127,9 @@ def next_steps(draft: Draft, *, running: bool) -> list[str]:
     """What somebody who has just answered everything does then."""
     rows = [("nanobot doctor", "looks whether all of it works, and says what to do where it doesn't")]
     if running:
-        rows.append(("(restart it)", "nanobot runs already, and reads its configuration when it starts"))
+        rows.append(
+            ("nanobot reload", "nanobot runs already; it takes this up, and says what waits for a restart")
+        )
     else:
         rows.append(("nanobot", "talk here"))
     if draft.get(("channels", "telegram", "token")):

@@ -47,7 +47,7 @@ async def get(options: Options, wish: Wish) -> None:
         print(f"{draft.file} names it already.")
     elif wish.write:
         draft.write(options.env)
-        print(f"Written to {draft.file}; restart nanobot, if it runs.")
+        print(f"Written to {draft.file}; `nanobot reload`, if it runs.")
     else:
         print(f"To use it, put this into {draft.file} (or add --write):\n")
         print("\n".join(draft.shown()))

@@ -13,6 +13,7 @@ import webbrowser
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -48,7 +49,7 @@ async def login_openrouter(options: Options, *, browser: bool = True, person: Pe
 
     `browser` False, or a machine without a screen, shows an address to open elsewhere.
     """
-    person = person or Person(webbrowser.open, _ask, print)
+    person = person or Person(webbrowser.open, _ask, partial(print, flush=True))  # it waits on what it said
     file = options.config_file
     base, first = _said(file)
     key, told = await signed_in(base, person, browser=browser and has_screen(options.env))
@@ -62,10 +63,7 @@ async def login_openrouter(options: Options, *, browser: bool = True, person: Pe
         )
     running = search(options.sockets).found
     if running is not None:
-        person.tell(
-            "A nanobot is running and doesn't know the key yet: restart it (`systemctl restart nanobot`, or end "
-            "`nanobot run` and start it again)."
-        )
+        person.tell("A nanobot is running and doesn't know the key yet: `nanobot reload` tells it.")
 
 
 async def signed_in(base: str, person: Person, *, browser: bool) -> tuple[SecretStr, list[str]]:

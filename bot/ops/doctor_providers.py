@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from bot.config.report import nearest
+from bot.gateway import notices
 from bot.ops.doctor import Check, Finding, Findings, Patient
 from bot.ops.doctor_network import connection
 from providers import errors, gguf, llama, starter
@@ -171,7 +172,7 @@ def rests(status: Mapping[str, object] | None, name: str) -> list[str]:
         if row.get("name") == name:
             for rest in row.get("rests", ()):
                 until = rest.get("until")
-                when = time.strftime(" until %H:%M", time.localtime(until)) if until else ""
+                when = f" until {notices.clock(until, time.time())}" if until else ""
                 shown.append(f"{rest.get('name')} {rest.get('reason')}; it rests{when}")
     return shown
 

@@ -106,4 +106,6 @@ class Status:
 
 def _reason(rest: Rest) -> str:
     summary = getattr(errors, rest.error, errors.ProviderError).summary
+    if rest.error == errors.Denied.__name__ and rest.scope.startswith("credential:"):
+        summary = "was refused"  # the words stand behind the key's name, not the model's
     return f"{summary}: {rest.detail}" if rest.detail and rest.detail != summary else summary

@@ -106,3 +106,10 @@ async def test_an_open_breaker_costs_no_further_call(tmp_path: Path) -> None:
             status = (await chat.ask("/status")).replies[0]
             assert "Resting until" in status
             assert ": one (has a server error" in status
+
+
+async def test_the_status_says_of_a_key_that_it_was_refused(tmp_path: Path) -> None:
+    async with always(FAILURES["401"]) as one, LLMFake() as two:
+        async with talking(tmp_path, provider("one", one.base_url) + provider("two", two.base_url)) as chat:
+            await chat.ask("x")
+            assert "one's key (was refused: no such key)" in (await chat.ask("/status")).replies[0]

@@ -4,11 +4,13 @@ stand-in.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 import time
 import tomllib
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -63,6 +65,26 @@ async def test_a_sign_in_leads_to_an_answer_by_a_free_model(
         (request,) = fake.requests
         assert request.headers["authorization"] == f"Bearer {key}"
         assert request.body["model"].endswith(":free")
+
+
+async def test_the_address_is_shown_before_the_code_is_waited_for_also_through_a_pipe(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    async with OpenRouterFake() as fake:
+        file = point(machine, fake)
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(
+            *machine.command("login", "openrouter", "--no-browser"),
+            env=machine.environment(),
+            stdin=pipe,
+            stdout=pipe,
+        )
+        assert process.stdout is not None
+        async with asyncio.timeout(20):
+            shown = await process.stdout.readline() + await process.stdout.readline()
+            challenge = parse_qs(urlsplit(shown.decode().split()[-1]).query)["code_challenge"][0]
+            await process.communicate(fake.wait_for(challenge).encode() + b"\n")
+        assert process.returncode == 0
+        assert tomllib.loads(file.read_text())["providers"]["openrouter"]["api_key"] in fake.accounts
 
 
 async def test_a_model_that_is_gone_is_not_asked_again_even_after_a_restart(tmp_path: Path) -> None:

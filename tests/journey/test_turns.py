@@ -154,9 +154,12 @@ async def test_a_chosen_model_is_never_replaced_silently(tmp_path: Path) -> None
                 "No model can answer right now:\n- two/fake-1 refused the key"
                 in (await chat.ask("hello")).answer
             )
+            assert (await chat.ask("hello?")).answer.endswith(
+                "`/model auto` lets others answer in this chat, too."
+            )
             assert len(one.requests) == 0
             await chat.ask("/model auto")
-            assert (await chat.ask("now")).answer == "You said: hello\n\nnow", (
+            assert (await chat.ask("now")).answer == "You said: hello\n\nhello?\n\nnow", (
                 "the unanswered question goes along"
             )
             assert "unknown model" in (await chat.ask("/model nonsense")).replies[0]

@@ -212,6 +212,13 @@ async def test_what_rests_in_the_running_bot_is_said(tmp_path: Path) -> None:
     assert "is rate-limited" in bad(findings).text
 
 
+def test_a_rest_over_midnight_is_said_with_its_day() -> None:
+    until = time.time() + 2 * 86_400
+    rest = {"scope": "provider:x", "name": "x", "until": until, "reason": "is rate-limited"}
+    (text,) = doctor_providers.rests({"providers": [{"name": "x", "rests": [rest]}]}, "x")
+    assert text.endswith(time.strftime("until %d %b %H:%M", time.localtime(until)))
+
+
 async def test_without_any_model_it_says_how_to_get_one(tmp_path: Path) -> None:
     finding = bad(await found(patient(tmp_path), "models"))
 

@@ -43,6 +43,31 @@ def test_only_what_was_said_stands_in_the_conversation(outcome: Outcome, own: st
     assert say(outcome, NOW).strip()
 
 
+def test_whoever_chose_the_model_reads_how_to_let_others_answer() -> None:
+    limited = (Attempt(B, "RateLimited", until=NOW + 600),)
+    assert "/model auto" in say(NoModelLeft(limited, NOW + 600, chosen=True), NOW).splitlines()[-1]
+    assert "/model auto" not in say(NoModelLeft(limited, NOW + 600), NOW)
+
+
+def test_models_of_one_provider_that_fared_alike_are_one_line() -> None:
+    path = tuple(Attempt(Route("a", name), "Unreachable") for name in ("x", "y", "z"))
+    text = say(
+        NoModelLeft((*path, Attempt(B, "Unreachable"), Attempt(Route("b", "other"), "Unreachable")), None),
+        NOW,
+    )
+    assert text.splitlines()[1:] == [
+        "- a/x can't be reached (likewise 2 more of a)",
+        "- b/small can't be reached (likewise b/other)",
+    ]
+
+
+def test_models_of_one_provider_that_fared_differently_keep_their_lines() -> None:
+    text = say(
+        NoModelLeft((Attempt(A, "Unreachable"), Attempt(Route("a", "other"), "Overloaded")), None), NOW
+    )
+    assert len(text.splitlines()) == 3
+
+
 def test_what_waits_for_a_person_is_not_promised_to_come_back_by_itself() -> None:
     denied = Attempt(A, "Denied", needs_owner=True, until=NOW + 600)
     limited = Attempt(B, "RateLimited", until=NOW + 600)

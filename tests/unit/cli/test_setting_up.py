@@ -346,7 +346,7 @@ def test_next_steps_depend_on_what_there_is(file: Path) -> None:
     draft.put(("channels", "telegram", "token"), "1:a")
     steps = "\n".join(next_steps(draft, running=True))
     assert "nanobot pair approve CODE" in steps
-    assert "restart" in steps
+    assert "nanobot reload" in steps
 
     draft.put(("people", "owner", "telegram"), 3)
     assert "pair approve" not in "\n".join(next_steps(draft, running=False))

@@ -170,12 +170,12 @@ async def test_a_server_that_is_not_there_is_said_in_one_line(options: Options, 
     assert "\n" not in str(raised.value)
 
 
-async def test_a_running_bot_has_to_be_restarted(options: Options, file: Path, control: FakeControl) -> None:
+async def test_a_running_bot_has_to_be_told(options: Options, file: Path, control: FakeControl) -> None:
     visitor = Visitor(paste=code_on_the_page)
     async with OpenRouterFake() as fake:
         point(file, fake)
         await login_openrouter(options, person=visitor.person())
-    assert "restart it" in visitor.told[-1]
+    assert "nanobot reload" in visitor.told[-1]
     await asyncio.sleep(0.01)  # the stand-in notices that whoever knocked has left
 
 

@@ -233,7 +233,7 @@ def test_scopes_belong_to_a_key_from_the_second_on() -> None:
         ("credential:groq", "groq's key"),
         ("credential:groq#2", "groq's key 2"),
         ("account:groq#3", "groq's account (key 3)"),
-        ("account:or:free", "or's free models"),
+        ("account:or:free", "or's free tier"),
         ("model:groq/a/b", "groq/a/b"),
         ("model:or#2/a/b:free", "or/a/b:free (key 2)"),
     ],
