@@ -142,6 +142,7 @@ class Turn:
     async def _converse(self) -> Outcome:
         if self._record.unanswered():
             await self._calls.run(self.trust, self._record.turn.route)
+        step = 0
         for step in range(1, self._seat.steps + 1):
             self._seat.enter()
             last = step == self._seat.steps or self._calls.same >= _SAME_CALLS
@@ -157,7 +158,7 @@ class Turn:
                 return Answered(reply.message.content, cut=reply.finish == "length", tiny=reply.tiny)
             else:
                 break
-        return OutOfSteps(self._seat.steps)
+        return OutOfSteps(step)
 
     async def _ask(self, *, tools: bool) -> ChatReply:
         """One model call, shown while it streams. One too long for every model is tried once at half length."""

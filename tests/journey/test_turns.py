@@ -68,6 +68,16 @@ async def test_the_same_pure_call_in_a_row_is_answered_from_the_record_and_ended
         assert llm.requests[-1].body["messages"][-1]["content"].startswith("Use no more tools")
 
 
+async def test_a_turn_that_is_ended_early_says_how_many_steps_it_took(tmp_path: Path) -> None:
+    async with (
+        always(Reply.tool("clock", {})) as llm,
+        talking(tmp_path, provider("one", llm.base_url)) as chat,
+    ):
+        answer = (await chat.ask("go round in circles")).answer
+        assert answer.startswith(f"I took {len(llm.requests)} steps and am not done.")
+        assert len(llm.requests) < 6
+
+
 async def test_the_limit_of_steps_makes_the_model_answer(tmp_path: Path) -> None:
     numbers = iter(range(100))
 
