@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from functools import partial
 from pathlib import Path
 
@@ -38,6 +39,7 @@ from bot.gateway.people import People, configured, outgoing, owner
 from bot.gateway.post import PostOffice
 from bot.gateway.treasurer import Treasurer
 from bot.ops import control
+from bot.ops.agenda import Agenda
 from bot.ops.control import Control
 from bot.ops.memory import Notes
 from bot.ops.replies import Replies
@@ -47,6 +49,7 @@ from bot.safety.redaction import Redactor
 from bot.safety.sandbox import Sandbox
 from bot.schedule.bell import Bell
 from bot.schedule.jobs import Hall, Jobs, plans
+from bot.schedule.reminders import Reminders, Ways
 from bot.schedule.runner import Scheduler
 from bot.schedule.spec import JobContext
 from bot.secrets import secrets
@@ -107,6 +110,8 @@ class App:
     treasurer: Treasurer
     jobs: Jobs
     scheduler: Scheduler
+    reminders: Reminders
+    agenda: Agenda
     status: Status
     skills: Skills
     reloader: Reloader
@@ -144,6 +149,7 @@ class App:
         self._receivers.append(self._supervisor.keep("limits", self.treasurer.watch))
         self.jobs.start()
         self._receivers.append(self._supervisor.keep("scheduler", self.scheduler.watch))
+        self._receivers.append(self._supervisor.keep("reminders", self.reminders.watch))
 
     async def run_until_stopped(self) -> None:
         """Serve until SIGTERM or Ctrl-C, then stop gently; a second one cuts what still runs. SIGHUP reloads."""
@@ -231,6 +237,7 @@ async def opened(start: Start) -> AsyncIterator[App]:
             app.status.report,
             app.welcome,
             app.jobs,
+            app.agenda,
             app.skills,
             app.reloader,
             app.notes,
@@ -283,10 +290,10 @@ async def _assemble(start: Start, parts: _Parts) -> App:
             send=out.store,
         )
     )
-    bell = Bell()
+    bell, alarm = Bell(), Bell()
     skills = Skills(database, core.workspace, core.clock)
-    post = PostOffice(database, out, start.clock)
-    desk = Desk(database, core.memory, workers, post, bell, Sandbox(), redact, skills)
+    post = PostOffice(database, out, channels, people)
+    desk = Desk(database, core.memory, workers, post, alarm, Sandbox(), redact, skills)
     compactor = Compactor(database, models, start.clock)
     treasurer = Treasurer(models, database, out, lambda: people.owner.name, channels)
     await treasurer.load()
@@ -303,6 +310,13 @@ async def _assemble(start: Start, parts: _Parts) -> App:
 
     jobs = Jobs(plans(config), Hall(database, parts.supervisor, given, bell, start.clock))
     await jobs.load()
+
+    def zone(person: str) -> tzinfo | None:
+        return agent.core.config.zone(person)
+
+    ways = Ways(out.put, bus.put, people.names, channels, zone)
+    reminders = Reminders(database, ways, alarm, start.clock)
+    agenda = Agenda(database, people, jobs.report, zone)
     status = Status(
         models=models,
         discovery=parts.discovery,
@@ -314,9 +328,10 @@ async def _assemble(start: Start, parts: _Parts) -> App:
         jobs=jobs.report,
         started_at=start.clock(),
     )
-    living = Living(agent, parts.discovery, people, approvals, jobs, profiles, redact)
+    living = Living(agent, parts.discovery, people, approvals, jobs, reminders, profiles, redact)
     reloader = Reloader(start.loaded, start.load, start.env, living)
-    replies = Replies(database, lambda: agent.core.memory, status.summary, Usage(models, database).report)
+    usage = Usage(models, database).report
+    replies = Replies(database, lambda: agent.core.memory, status.summary, usage, agenda.reply)
     commands = Commands(bus, models, approvals, replies.table())
     gate = Gate(database, people, commands, out, bus)
     return App(
@@ -332,6 +347,8 @@ async def _assemble(start: Start, parts: _Parts) -> App:
         treasurer,
         jobs,
         Scheduler([jobs], bell, start.clock),
+        reminders,
+        agenda,
         status,
         skills,
         reloader,

@@ -71,6 +71,10 @@ class Post(Protocol):
         """The channels on which this person has a private chat, the last used first."""
         ...
 
+    def people(self) -> Sequence[str]:
+        """The names of all who may write to us."""
+        ...
+
     async def send(self, person: str, text: str, channel: str = "") -> str:
         """Write to a person; returns the channel it goes by. Raises ToolError where there is no chat to write to."""
         ...

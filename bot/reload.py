@@ -28,6 +28,7 @@ from bot.gateway.people import People
 from bot.paths import Env
 from bot.safety.redaction import Redactor
 from bot.schedule.jobs import Jobs, plans
+from bot.schedule.reminders import Reminders
 from bot.secrets import secrets
 
 log = logging.getLogger(__name__)
@@ -92,6 +93,7 @@ class Living:
     people: People
     approvals: Approvals
     jobs: Jobs
+    reminders: Reminders
     profiles: Profiles
     redact: Redactor
 
@@ -156,6 +158,7 @@ class Reloader:
         living.approvals.adopt(living.people.owner, config.agent.approval_expires)
         living.agent.core = core
         await living.jobs.adopt(planned)
+        await living.reminders.retime()
 
     def _core(self, config: Config, old: Core) -> Core:
         """A new Core on the same data: what was learned stays, and files of facts have one keeper."""

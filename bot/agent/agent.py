@@ -226,6 +226,7 @@ def _scene(core: Core, record: Record, helpers: str) -> Scene:
         known=core.memory.prompt(record.turn.person) if session.private else "",
         pinned=tuple(session.pinned or ()),
         summary=record.summary,
+        zone=core.config.zone(record.turn.person),
     )
 
 

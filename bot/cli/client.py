@@ -121,6 +121,11 @@ class Client:
         answer: dict[str, Any] = await self._call("GET", "/v1/usage")
         return answer
 
+    async def reminders(self) -> list[dict[str, Any]]:
+        """Everybody's that are still to come, as `bot.ops.agenda.Agenda.report` tells them."""
+        answer: list[dict[str, Any]] = await self._call("GET", "/v1/reminders")
+        return answer
+
     async def jobs(self) -> list[dict[str, Any]]:
         """Every scheduled job, as `bot.schedule.jobs.Jobs.report` tells it."""
         answer: list[dict[str, Any]] = await self._call("GET", "/v1/jobs")

@@ -383,6 +383,15 @@ def jobs_list(context: typer.Context, json: Json = False) -> None:
     print(_json(found) if json else scheduled.render(found, time.time()))
 
 
+@jobs.command("reminders", epilog="Example: `nanobot jobs reminders --json | jq '.[].text'`")
+def jobs_reminders(context: typer.Context, json: Json = False) -> None:
+    """Show everybody's reminders: when each is due next, by this machine's clock, and how it is repeated."""
+    from bot.cli import jobs as scheduled  # noqa: PLC0415 -- httpx
+
+    found = _run(scheduled.reminders(context.obj))
+    print(_json(found) if json else scheduled.listed(found, time.time()))
+
+
 @jobs.command("run", epilog="Example: `nanobot jobs run catalogue`")
 def jobs_run(context: typer.Context, name: JobName, json: Json = False) -> None:
     """Run a job now, whatever its time. The exit code is 0, or 1 if it failed."""

@@ -19,6 +19,12 @@ async def gather(options: Options) -> list[dict[str, Any]]:
         return await client.jobs()
 
 
+async def reminders(options: Options) -> list[dict[str, Any]]:
+    """Everybody's reminders that are still to come, from the same place. Raises BotError."""
+    async with reaching(options) as client:
+        return await client.reminders()
+
+
 async def act(options: Options, name: str, action: str) -> dict[str, Any]:
     """Run, pause or resume one; returns it. Raises BotError."""
     async with reaching(options) as client:
@@ -30,6 +36,13 @@ def render(jobs: Sequence[Mapping[str, Any]], now: float) -> str:
     if not jobs:
         return "There are no jobs."
     return harmless("\n\n".join("\n".join(_lines(job, now)) for job in jobs))
+
+
+def listed(found: Sequence[Mapping[str, Any]], now: float) -> str:
+    """Reminders for a person: a line for each."""
+    if not found:
+        return "No reminder is set."
+    return "\n".join(harmless(_reminder(one, now)) for one in found)
 
 
 def said(job: Mapping[str, Any], action: str, now: float) -> str:
@@ -62,6 +75,11 @@ def _lines(job: Mapping[str, Any], now: float) -> Iterator[str]:
         yield f"{_INDENT}last run {_clock(job['last_run'], now)}: {job['outcome'] or 'nothing to do'}"
     if job["next"]:
         yield f"{_INDENT}next at {_clock(job['next'], now)}"
+
+
+def _reminder(one: Mapping[str, Any], now: float) -> str:
+    repeat, task = f", {one['repeat']}" if one["repeat"] else "", " (a task)" if one["task"] else ""
+    return f"{one['number']}: {one['person']}, {_clock(one['next'], now)}{repeat}: {one['text']}{task}"
 
 
 def _clock(at: float, now: float) -> str:

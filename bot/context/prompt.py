@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 from bot import onboarding
@@ -28,7 +28,8 @@ _PERSONA_CHARS = 8000
 @dataclass(frozen=True, slots=True)
 class Scene:
     """What a conversation's prompt is made from. `known` is what memory holds, `helpers` what skills and kinds of
-    workers there are, `pinned` the person's rules word for word, `summary` what stands for the turns before.
+    workers there are, `pinned` the person's rules word for word, `summary` what stands for the turns before, `zone`
+    where the person lives (None: where this machine stands).
     """
 
     channel: str
@@ -36,6 +37,7 @@ class Scene:
     helpers: str = ""
     pinned: tuple[str, ...] = ()
     summary: str = ""
+    zone: tzinfo | None = None
 
 
 class PromptBuilder:
@@ -47,7 +49,7 @@ class PromptBuilder:
 
     def system(self, scene: Scene) -> Message:
         """The system message of a conversation: what never changes first, what changes with each day last."""
-        today = datetime.fromtimestamp(self._clock(), UTC).astimezone()
+        today = datetime.fromtimestamp(self._clock(), UTC).astimezone(scene.zone)
         pinned = "\n".join(f"- {rule}" for rule in scene.pinned)
         parts = (
             self._persona(),

@@ -31,6 +31,7 @@ MENU = (
     Command("deny", "don't let me do it: /deny CODE"),
     Command("memory", "what I know about you"),
     Command("forget", "drop facts about you: /forget WORDS"),
+    Command("jobs", "your reminders, and what I do by the clock"),
     Command("why", "which models and tools stood behind my last answer"),
     Command("model", "show or choose the model: /model NAME, /model auto"),
 )

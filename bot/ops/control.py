@@ -26,6 +26,7 @@ from bot.gateway.bus import Bus
 from bot.gateway.outbox import Outbox
 from bot.gateway.people import People
 from bot.ops import audit
+from bot.ops.agenda import Agenda
 from bot.ops.memory import Notes
 from bot.plugins import PluginError
 from bot.reload import Reloader
@@ -60,6 +61,7 @@ class Control:
     status: Callable[[], Awaitable[dict[str, Any]]]
     welcome: Callable[[Any], Awaitable[None]]
     jobs: Jobs
+    agenda: Agenda
     skills: Skills
     reloader: Reloader
     notes: Notes
@@ -75,6 +77,7 @@ class Control:
                 Route("/v1/usage", self._usage),
                 Route("/v1/jobs", self._jobs),
                 Route("/v1/jobs/{name}", self._job, methods=["POST"]),
+                Route("/v1/reminders", self._reminders),
                 Route("/v1/skills", self._skills),
                 Route("/v1/skills/{name}", self._skill, methods=["POST"]),
                 Route("/v1/reload", self._reload, methods=["POST"]),
@@ -113,6 +116,9 @@ class Control:
         if action == "run":
             return JSONResponse(await self.jobs.run(name, _PATIENCE_SECONDS))
         return JSONResponse(await self.jobs.pause(name, paused=action == "pause"))
+
+    async def _reminders(self, _request: Request) -> Response:
+        return JSONResponse(await self.agenda.report())
 
     async def _skills(self, _request: Request) -> Response:
         return JSONResponse([one.as_json() for one in await self.skills.all()])

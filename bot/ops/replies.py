@@ -20,12 +20,15 @@ _ALONE = "That is between the two of us: ask me in our own chat."
 
 @dataclass(frozen=True, slots=True)
 class Replies:
-    """`summary(session)` is the text of /status, `usage()` the object behind `nanobot usage --json`."""
+    """`summary(session)` is the text of /status, `usage()` the object behind `nanobot usage --json`, `agenda(asked)`
+    the text of /jobs.
+    """
 
     database: Database
     memory: Callable[[], Memory]
     summary: Callable[[str], Awaitable[str]]
     usage: Callable[[], Awaitable[Mapping[str, Any]]]
+    agenda: Text
 
     def table(self) -> Mapping[str, Text]:
         """Each command of this kind by its name."""
@@ -34,6 +37,7 @@ class Replies:
             "usage": self._usage,
             "memory": self._memory,
             "forget": self._forget,
+            "jobs": self.agenda,
             "why": self._why,
         }
 

@@ -20,6 +20,7 @@ from bot.errors import BotError, StorageError
 from bot.schedule.bell import Bell
 from bot.schedule.due import due
 from bot.schedule.spec import Cron, Every, JobContext, JobSpec, Trigger
+from bot.schedule.times import described
 from bot.storage import jobs as rows
 from bot.storage.database import Database
 from bot.storage.tables import Job
@@ -280,15 +281,3 @@ class Jobs:
             "next": coming,
             **kept,
         }
-
-
-def described(trigger: Trigger) -> str:
-    """A trigger in words, or in cron's own."""
-    match trigger:
-        case Cron(fields):
-            return f"at {fields}"
-        case Every(seconds):
-            for size, unit in ((86_400.0, "d"), (3600.0, "h"), (60.0, "min")):
-                if seconds >= size and seconds % size == 0:
-                    return f"every {seconds / size:.0f} {unit}"
-            return f"every {seconds:g} s"

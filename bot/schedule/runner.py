@@ -1,7 +1,7 @@
 """Waits for the next thing that is due, and has it done then.
 
-What is due, and when, is its source's to say: the scheduled jobs (`bot.schedule.jobs`) are one. Whatever else has rows
-that fall due, as people's reminders do, is another, and is handed over beside it.
+What is due, and when, is its source's to say: the scheduled jobs (`bot.schedule.jobs`) are one. People's reminders are
+found by a transaction, and so have a loop of their own (`bot.schedule.reminders`).
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
-from sqlalchemy import text, update
+from sqlalchemy import or_, text, update
 from sqlmodel import Session as Db
 from sqlmodel import col, func, select
 
@@ -81,11 +81,11 @@ def idle(s: Db, before: float) -> list[Session]:
 
 def unobserved(s: Db, session: Session) -> list[tuple[Message, str]]:
     """What was said in a session since it was last looked at, and by whom or to whom: turns that answer a person and
-    are over, up to the first that is not. What workers delivered is nobody's own word.
+    are over, up to the first that is not. What workers delivered is nobody's own word, and a task that a reminder
+    brings up every day is no news of its person.
     """
-    delivered = select(Inbox.id).where(
-        Inbox.turn == Message.turn, col(Inbox.key).startswith("task:"), Inbox.text == Message.content
-    )
+    by_itself = or_(*(col(Inbox.key).startswith(f"{kind}:") for kind in ("task", "reminder")))
+    delivered = select(Inbox.id).where(Inbox.turn == Message.turn, by_itself, Inbox.text == Message.content)
     query = (
         select(Message, Turn.person)
         .join(Turn, col(Message.turn) == col(Turn.id))

@@ -9,6 +9,7 @@ provider_state, notice_state  rests and breakers; what a reader was last told of
 ledger                        one row for each call of a model
 catalogue                     the models that a provider listed when it was last asked
 job                           when each scheduled job ran and what came of it
+reminder                      what a person wants to be told, or done, at its time
 approval                      calls that wait for the owner's word
 audit, audit_payload          the chain of what tools did, and what lies beside it
 observation, fact_version     what conversations held of a person, and the facts that came of it
@@ -200,7 +201,7 @@ class Outbox(_Row, table=True):
     thread: str = ""
     turn: int | None = Field(default=None, foreign_key="turn.id", index=True)
     kind: str = "answer"
-    """answer, notice, reply (of a command) or question (to the owner)."""
+    """answer, notice, reply (of a command), question (to the owner) or message (by itself, as a reminder)."""
     text: str
     edits: str = ""
     reply_to: str = ""
@@ -278,6 +279,30 @@ class Job(_Row, table=True):
     """What its last run said it did, or why it failed."""
     failed: bool = False
     paused: bool = False
+
+
+class Reminder(_Row, table=True):
+    """Something to tell a person, or a task to do, at its time, in the session where it was set. At most one of `every`
+    and `cron` is set; with neither it is due once.
+    """
+
+    id: int | None = Field(default=None, primary_key=True)
+    person: str = Field(index=True)
+    session: str
+    text: str
+    task: bool = False
+    """Whether it is for the assistant to do, with tools, rather than to be told to the person."""
+    trust: str = "own"
+    """own or untrusted: whose words the text is (`bot.safety.rules.Trust`)."""
+    every: int = 0
+    """Seconds."""
+    cron: str = ""
+    due_at: float | None = Field(default=None, index=True)
+    """When it is due next; None: it was, for the last time."""
+    fired_at: float | None = None
+    """When it last was."""
+    since: float
+    """From when on it counts."""
 
 
 class Origin(_Row, table=True):

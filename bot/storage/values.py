@@ -13,10 +13,10 @@ from sqlalchemy import Executable, Table
 from sqlmodel import Session as Db
 from sqlmodel import SQLModel
 
-from bot.storage.tables import Inbox, Ledger, Outbox, Turn
+from bot.storage.tables import Inbox, Ledger, Outbox, Reminder, Turn
 
 T = TypeVar("T", bound=SQLModel)
-Numbered = Inbox | Ledger | Outbox | Turn
+Numbered = Inbox | Ledger | Outbox | Reminder | Turn
 """A row whose id the database gives."""
 
 

@@ -11,15 +11,13 @@ from bot.toolbox import Act, ToolContext, ToolError, ToolFunction, ToolSpec
 
 
 class ClockArguments(BaseModel):
-    timezone: str = Field(
-        default="", description="IANA name such as Europe/Rome; empty: the server's own zone"
-    )
+    timezone: str = Field(default="", description="such as Europe/Rome; else the person's")
 
 
 async def tell_time(context: ToolContext, arguments: ClockArguments) -> str:
     now = datetime.fromtimestamp(context.clock(), UTC)
     if not arguments.timezone:
-        local = now.astimezone()
+        local = now.astimezone(context.config.zone(context.person))
     else:
         try:
             local = now.astimezone(ZoneInfo(arguments.timezone))

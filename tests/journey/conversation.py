@@ -135,10 +135,13 @@ async def running(
 
 @asynccontextmanager
 async def talking(
-    folder: Path, config: str, found: Sequence[FoundProvider] = ()
+    folder: Path,
+    config: str,
+    found: Sequence[FoundProvider] = (),
+    clock: Callable[[], float] = time.time,
 ) -> AsyncIterator[Conversation]:
     """As `running`, with a terminal attached."""
-    async with running(folder, config, found) as opened:
+    async with running(folder, config, found, clock) as opened:
         terminal = opened.channels["terminal"]
         assert isinstance(terminal, TerminalChannel)
         async with terminal.listen() as listener:
@@ -150,10 +153,12 @@ class _Cut(Exception):
 
 
 @asynccontextmanager
-async def cut_off(folder: Path, config: str) -> AsyncIterator[Conversation]:
+async def cut_off(
+    folder: Path, config: str, clock: Callable[[], float] = time.time
+) -> AsyncIterator[Conversation]:
     """As `talking`, and ended without any stop, much like a process that is killed."""
     with suppress(_Cut):
-        async with talking(folder, config) as chat:
+        async with talking(folder, config, clock=clock) as chat:
             yield chat
             raise _Cut
 

@@ -16,9 +16,10 @@ from bot.config import Config
 from bot.config.schema import JobSettings
 from bot.errors import BotError
 from bot.schedule.bell import Bell
-from bot.schedule.jobs import KEEP_EVERY, Hall, Jobs, Plan, described, plans
+from bot.schedule.jobs import KEEP_EVERY, Hall, Jobs, Plan, plans
 from bot.schedule.runner import LONGEST_WAIT, Scheduler
 from bot.schedule.spec import Cron, Every, JobContext, JobSpec
+from bot.schedule.times import described
 from bot.storage import jobs as rows
 from bot.storage.database import Database
 from bot.storage.tables import Job
@@ -283,10 +284,10 @@ async def test_a_disk_that_refuses_costs_no_run(tmp_path: Path, caplog: pytest.L
 
 
 async def test_somebody_who_rings_is_heard_at_once(tmp_path: Path) -> None:
-    """The place of durable reminders: a source of its own, and a bell for a new row that is due earlier."""
+    """A source of its own, and a bell for something new that is due earlier."""
     rung: list[float] = []
 
-    class Reminders:
+    class Source:
         at: float | None = None
 
         def fire(self, now: float) -> float | None:
@@ -295,11 +296,11 @@ async def test_somebody_who_rings_is_heard_at_once(tmp_path: Path) -> None:
                 self.at = None
             return self.at
 
-    reminders, bell, clock = Reminders(), Bell(), Clock()
+    source, bell, clock = Source(), Bell(), Clock()
     async with Supervisor() as supervisor:
-        supervisor.keep("scheduler", Scheduler([reminders], bell, clock).watch)
+        supervisor.keep("scheduler", Scheduler([source], bell, clock).watch)
         await asyncio.sleep(0)
-        reminders.at = clock.now
+        source.at = clock.now
         bell.wake()
         async with asyncio.timeout(5):
             while not rung:

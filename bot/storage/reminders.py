@@ -1,0 +1,147 @@
+"""Reminders: set, listed and cancelled by their person, and fired when they are due, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from sqlalchemy import delete
+from sqlmodel import Session as Db
+from sqlmodel import col, func, or_, select
+
+from bot.storage import values
+from bot.storage.sessions import address_of
+from bot.storage.tables import Inbox, Outbox, Reminder, Session
+
+_KEPT_SECONDS = 30 * 86_400.0
+"""How long one that was due for the last time is kept."""
+
+
+class Reach(NamedTuple):
+    """Whose reminders may fire: those of people we know, in chats whose channel runs."""
+
+    channels: Collection[str]
+    people: Collection[str]
+
+
+class Next(NamedTuple):
+    """What is to be said of a reminder that is due, and when it is due again."""
+
+    text: str
+    due_at: float | None
+
+
+@dataclass(slots=True)
+class Fired:
+    """What a look brought: rows to send, rows to answer, and when to look again (None: nothing is set)."""
+
+    outbox: list[Outbox] = field(default_factory=list)
+    inbox: list[Inbox] = field(default_factory=list)
+    next: float | None = None
+
+
+def add(s: Db, row: Reminder, most: int) -> int | None:
+    """Set a reminder; returns its number, None where its person has `most` already."""
+    count = select(func.count()).where(Reminder.person == row.person, col(Reminder.due_at).is_not(None))
+    if s.exec(count).one() >= most:
+        return None
+    return values.add(s, row)
+
+
+def of_person(s: Db, person: str, session: str, since: float) -> list[Reminder]:
+    """Those still to come, the next one first, then those that were due for the last time after `since`; of one session
+    where it is not "".
+    """
+    query = select(Reminder).where(Reminder.person == person)
+    if session:
+        query = query.where(Reminder.session == session)
+    coming = query.where(col(Reminder.due_at).is_not(None)).order_by(col(Reminder.due_at), col(Reminder.id))
+    over = query.where(col(Reminder.due_at).is_(None), col(Reminder.fired_at) > since)
+    return [*s.exec(coming), *s.exec(over.order_by(col(Reminder.fired_at)))]
+
+
+def coming(s: Db) -> list[Reminder]:
+    """Everybody's that are still to come, the next one first."""
+    query = select(Reminder).where(col(Reminder.due_at).is_not(None))
+    return list(s.exec(query.order_by(col(Reminder.due_at), col(Reminder.id))))
+
+
+def cancel(s: Db, number: int, person: str, session: str) -> Reminder | None:
+    """Drop a person's reminder (of this session, where it is not ""); None where they have none of this number."""
+    row = s.get(Reminder, number)
+    if row is None or row.due_at is None or row.person != person or session not in ("", row.session):
+        return None
+    s.delete(row)
+    return row
+
+
+def retime(s: Db, due: Callable[[Reminder], float | None]) -> None:
+    """Reckon anew when those with cron fields are due: their person may be in another time zone now."""
+    for row in s.exec(select(Reminder).where(Reminder.cron != "", col(Reminder.due_at).is_not(None))):
+        row.due_at = due(row)
+        s.add(row)
+
+
+def fire(s: Db, reach: Reach, now: float, say: Callable[[Reminder], Next]) -> Fired:
+    """What is due goes out and is due again at its next time, in one transaction: a kill neither repeats nor loses it.
+
+    One that fired later than now did so by a clock that was wrong; only its next time is reckoned anew.
+    """
+    fired = Fired()
+    reachable = (
+        select(Reminder, Session)
+        .join(Session, col(Session.key) == col(Reminder.session))
+        .where(col(Session.channel).in_(reach.channels), col(Reminder.person).in_(reach.people))
+        .where(col(Reminder.due_at).is_not(None))
+    )
+    due = reachable.where(or_(col(Reminder.due_at) <= now, col(Reminder.fired_at) > now))
+    for row, session in s.exec(due.order_by(col(Reminder.due_at), col(Reminder.id))).all():
+        said, at = say(row), row.due_at or now
+        row.due_at = said.due_at
+        row.fired_at = now
+        s.add(row)
+        if at > now:
+            continue
+        if row.task:
+            fired.inbox.append(_asked(row, session, said.text, at, now))
+            values.add(s, fired.inbox[-1])
+        else:
+            fired.outbox.append(_told(session, said.text, now))
+            values.add(s, fired.outbox[-1])
+    if fired.outbox or fired.inbox:
+        s.execute(
+            delete(Reminder).where(
+                col(Reminder.due_at).is_(None), col(Reminder.fired_at) < now - _KEPT_SECONDS
+            )
+        )
+    earliest = reachable.order_by(col(Reminder.due_at)).limit(1)
+    found = s.exec(earliest).first()
+    fired.next = found[0].due_at if found is not None else None
+    return fired
+
+
+def _told(session: Session, text: str, now: float) -> Outbox:
+    at = address_of(session)
+    return Outbox(
+        session=session.key,
+        channel=at.channel,
+        chat=at.chat,
+        thread=at.thread,
+        kind="message",
+        text=text,
+        created_at=now,
+    )
+
+
+def _asked(row: Reminder, session: Session, text: str, at: float, now: float) -> Inbox:
+    """A task, as its person's own message: they set it, or somebody who may had allowed it."""
+    return Inbox(
+        channel=session.channel,
+        key=f"reminder:{row.id}:{at:.0f}",
+        session=session.key,
+        person=row.person,
+        text=text,
+        sent_at=at,
+        received_at=now,
+    )
