@@ -171,6 +171,9 @@ async def _flagged_provider(draft: Draft, flags: Flags, options: Options) -> Ver
     base = flags.api_base or (had if isinstance(had, str) else "")
     if not base and name not in PRESETS:
         raise Usage(f"{name} is none of the known names ({', '.join(PRESETS)}); add --api-base http://...")
+    known = PRESETS.get(name)
+    if flags.anonymous and known is not None and not known.anonymous and not flags.api_base:
+        raise Usage(f"{name} serves nobody without a key: leave --anonymous out")
     written, key = _flagged_key(flags, options)
     if flags.api_base:
         draft.put((*at, "api_base"), flags.api_base)
@@ -181,7 +184,9 @@ async def _flagged_provider(draft: Draft, flags: Flags, options: Options) -> Ver
         draft.put((*at, "api_keys"), [written, *several[1:]]) if several else draft.put(
             (*at, "api_key"), written
         )
-    elif not flags.api_base and (PRESETS[name].needs_key or PRESETS[name].anonymous):
+    elif not base and PRESETS[name].anonymous:
+        raise Usage(f"{privacy_line(name)}; if that is all right, add --anonymous")
+    elif not flags.api_base and name in PRESETS and PRESETS[name].needs_key:
         raise Usage(f"{name} needs a key: add --key-env VARIABLE or --key-file FILE")
     else:
         draft.put(at, {})

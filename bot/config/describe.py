@@ -27,7 +27,11 @@ def expected(schema: Schema, loc: Loc = ()) -> str:
 
 def known_keys(schema: Schema, loc: Loc = ()) -> list[str]:
     """The keys that the table at `loc` may hold, where they are fixed."""
-    return [key for choice in _at(schema, loc) for key in choice.get("properties", {})]
+    return [
+        key
+        for choice in _at(schema, loc)
+        for key in (*choice.get("properties", {}), *choice.get("propertyNames", {}).get("enum", ()))
+    ]
 
 
 def is_secret(schema: Schema, loc: Loc) -> bool:

@@ -41,6 +41,9 @@ def _problem(detail: ErrorDetails, data: Any, schema: Mapping[str, Any], at: Loc
         case "extra_forbidden" if loc == full:
             known = describe.known_keys(schema, loc[:-1])
             return Finding((*at, *loc), f"unknown key; {hint(str(loc[-1]), known, 'there are')}")
+        case _ if full[-1:] == ("[key]",):  # pydantic's way to say that it is the name
+            known = describe.known_keys(schema, loc[:-1])
+            return Finding((*at, *loc), f"unknown name; {hint(str(loc[-1]), known, 'there are')}")
         case "missing" if isinstance(value, dict):
             return Finding((*at, *full), f"is missing; expected {describe.expected(schema, full)}")
         case "value_error" | "assertion_error":

@@ -166,6 +166,8 @@ async def test_flags_write_what_a_start_reads(machine: Machine, monkeypatch: pyt
         ((), 2, "needs a terminal"),
         (("--provider", "mine"), 2, "add --api-base"),
         (("--provider", "groq"), 2, "--key-env"),
+        (("--provider", "groq", "--anonymous"), 2, "serves nobody without a key"),
+        (("--provider", "kilo"), 2, "add --anonymous"),
         (("--key-env", "X"), 2, "--provider"),
         (("--provider", "groq", "--key-env", "NOT_SET"), 1, "NOT_SET is not set"),
         (("--provider", "groq", "--key-file", "/nowhere"), 1, "/nowhere: can't be read"),
@@ -195,6 +197,19 @@ async def test_a_refused_key_is_not_written(machine: Machine, monkeypatch: pytes
     assert code == 1
     assert "refused: mine refuses this key" in out
     assert not (machine.folder / "config.toml").exists()
+
+
+async def test_a_provider_of_the_files_own_is_tried_again(machine: Machine) -> None:
+    async with LLMFake() as llm:
+        config = machine.folder / "config.toml"
+        config.write_text(f'[providers.mine]\napi_base = "{llm.base_url}"\n')
+        config.chmod(0o600)
+        before = config.read_text()
+        code, out, err = await machine.nanobot("init", "--provider", "mine", "--yes")
+
+    assert (code, err) == (0, "")
+    assert "mine: ok" in out
+    assert config.read_text() == before
 
 
 async def test_the_doctor_beside_a_daemon_and_without_one(machine: Machine) -> None:

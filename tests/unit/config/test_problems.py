@@ -90,6 +90,13 @@ CASES = {
         '[roles]\nreasonning = "ollama"\n',
         ["config.toml:2: [roles] reasonning: unknown key; did you mean reasoning?"],
     ),
+    "limits of a role that there isn't": (
+        "[limits.roles.rml]\nusd_per_day = 1\n[limits.roles.zebra]\nusd_per_day = 1\n",
+        [
+            "config.toml:1: [limits] roles.rml: unknown name; did you mean rlm?",
+            "config.toml:3: [limits] roles.zebra: unknown name; there are: reasoning, rlm, compaction, reflection",
+        ],
+    ),
     "wrong types": (
         (
             '[agent]\nmax_steps = "30"\nmax_tokens = true\nturn_deadline = "soon"\n[tools]\noff = "clock"\n'
