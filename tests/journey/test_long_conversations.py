@@ -56,7 +56,7 @@ async def test_it_stays_within_its_window_keeps_its_rules_and_costs_the_same(tmp
     summary = always(Reply("Rules: none.\nDecided and done: the tea is green."))
     async with always(model) as llm, summary as memory, talking(tmp_path, config(llm, memory)) as chat:
         await chat.ask(f"pin: {RULE}")
-        for number in range(120):
+        for number in range(300):
             await chat.ask(f"{number} " + "word " * 60)
         bodies = talk(llm)
         early, late = bodies[20], bodies[-1]
@@ -66,10 +66,10 @@ async def test_it_stays_within_its_window_keeps_its_rules_and_costs_the_same(tmp
         assert size(late) < 2 * size(early) + 8000
         for body in bodies:
             pairs_are_whole(body["messages"])
-        assert 2 < len(memory.requests) < 40
+        assert 2 < len(memory.requests) < 100
     with closing(sqlite3.connect(tmp_path / "data" / "nanobot.db")) as database:
         (rows,) = database.execute("SELECT count(*) FROM message WHERE role = 'user'").fetchone()
-        assert rows == 121
+        assert rows == 301
 
 
 def pairs_are_whole(messages: list[dict[str, Any]]) -> None:
