@@ -49,13 +49,16 @@ class Reminders:
 
     async def step(self) -> float:
         """Have everything said and done that is due now; returns for how many seconds nothing will be."""
-        now = self._clock()
         reach = Reach(list(self._ways.channels), list(self._ways.people()))
-        fire = partial(rows.fire, reach=reach, now=now, say=partial(self._say, now))
-        fired = await self._database.insist(fire)
-        self._ways.say(fired.outbox)
-        self._ways.do(fired.inbox)
-        return LONGEST_WAIT if fired.next is None else min(LONGEST_WAIT, max(0.0, fired.next - self._clock()))
+        while True:
+            now = self._clock()
+            coming = await self._database.read(partial(rows.next_due, reach=reach, now=now))
+            if coming is None or coming > now:
+                return LONGEST_WAIT if coming is None else min(LONGEST_WAIT, coming - now)
+            fire = partial(rows.fire, reach=reach, now=now, say=partial(self._say, now))
+            fired = await self._database.insist(fire)
+            self._ways.say(fired.outbox)
+            self._ways.do(fired.inbox)
 
     async def retime(self) -> None:
         """Go by where people live now."""

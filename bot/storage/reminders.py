@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import delete
 from sqlmodel import Session as Db
 from sqlmodel import col, func, or_, select
+from sqlmodel.sql.expression import Select
 
 from bot.storage import values
 from bot.storage.sessions import address_of
@@ -34,11 +35,10 @@ class Next(NamedTuple):
 
 @dataclass(slots=True)
 class Fired:
-    """What a look brought: rows to send, rows to answer, and when to look again (None: nothing is set)."""
+    """What was due: rows to send, and rows to answer."""
 
     outbox: list[Outbox] = field(default_factory=list)
     inbox: list[Inbox] = field(default_factory=list)
-    next: float | None = None
 
 
 def add(s: Db, row: Reminder, most: int) -> int | None:
@@ -83,23 +83,24 @@ def retime(s: Db, due: Callable[[Reminder], float | None]) -> None:
         s.add(row)
 
 
+def next_due(s: Db, reach: Reach, now: float) -> float | None:
+    """When there is something to `fire`, at the earliest; None where nothing is set."""
+    if s.exec(_reachable(reach).where(col(Reminder.fired_at) > now).limit(1)).first() is not None:
+        return now
+    found = s.exec(_reachable(reach).order_by(col(Reminder.due_at)).limit(1)).first()
+    return found[0].due_at if found is not None else None
+
+
 def fire(s: Db, reach: Reach, now: float, say: Callable[[Reminder], Next]) -> Fired:
     """What is due goes out and is due again at its next time, in one transaction: a kill neither repeats nor loses it.
 
     One that fired later than now did so by a clock that was wrong; only its next time is reckoned anew.
     """
     fired = Fired()
-    reachable = (
-        select(Reminder, Session)
-        .join(Session, col(Session.key) == col(Reminder.session))
-        .where(col(Session.channel).in_(reach.channels), col(Reminder.person).in_(reach.people))
-        .where(col(Reminder.due_at).is_not(None))
-    )
-    due = reachable.where(or_(col(Reminder.due_at) <= now, col(Reminder.fired_at) > now))
+    due = _reachable(reach).where(or_(col(Reminder.due_at) <= now, col(Reminder.fired_at) > now))
     for row, session in s.exec(due.order_by(col(Reminder.due_at), col(Reminder.id))).all():
         said, at = say(row), row.due_at or now
-        row.due_at = said.due_at
-        row.fired_at = now
+        row.due_at, row.fired_at = said.due_at, now
         s.add(row)
         if at > now:
             continue
@@ -109,16 +110,19 @@ def fire(s: Db, reach: Reach, now: float, say: Callable[[Reminder], Next]) -> Fi
         else:
             fired.outbox.append(_told(session, said.text, now))
             values.add(s, fired.outbox[-1])
-    if fired.outbox or fired.inbox:
-        s.execute(
-            delete(Reminder).where(
-                col(Reminder.due_at).is_(None), col(Reminder.fired_at) < now - _KEPT_SECONDS
-            )
-        )
-    earliest = reachable.order_by(col(Reminder.due_at)).limit(1)
-    found = s.exec(earliest).first()
-    fired.next = found[0].due_at if found is not None else None
+    over = (col(Reminder.due_at).is_(None), col(Reminder.fired_at) < now - _KEPT_SECONDS)
+    s.execute(delete(Reminder).where(*over))
     return fired
+
+
+def _reachable(reach: Reach) -> Select[Reminder, Session]:
+    """Those still to come that may fire, with the chats that they belong to."""
+    return (
+        select(Reminder, Session)
+        .join(Session, col(Session.key) == col(Reminder.session))
+        .where(col(Session.channel).in_(reach.channels), col(Reminder.person).in_(reach.people))
+        .where(col(Reminder.due_at).is_not(None))
+    )
 
 
 def _told(session: Session, text: str, now: float) -> Outbox:
