@@ -56,7 +56,7 @@ async def test_where_all_rest_each_reason_and_the_soonest_return_are_told_at_onc
         asked, slept = scene.first.received, len(scene.clock.slept)
         seen = await scene.turn("again")
         assert "first/a is rate-limited until " in seen.answer
-        assert "first/b is rate-limited until " in seen.answer
+        assert " (likewise first/b)" in seen.answer
         assert "The first may be back at " in seen.answer
         assert scene.first.received == asked, "who rests is not asked"
         assert len(scene.clock.slept) == slept, "nothing is waited for that takes so long"
