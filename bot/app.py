@@ -183,7 +183,7 @@ class App:
     async def _drained(self, seconds: float) -> None:
         running, _ = self.bus.depth()
         if running:
-            log.info("stopping; %d answers are being finished, for at most %.0f s", running, seconds)
+            log.info("stopping; answers being finished: %d, for at most %.0f s", running, seconds)
         await self.bus.drain(seconds)
         await self.outbox.flush(_FLUSH_SECONDS)
 
