@@ -160,7 +160,7 @@ class Agent:
             record.add(Message("assistant", heard), turn.trust)
         if notice not in ("", STARTER_NOTE) or isinstance(outcome, NoModelLeft):
             log.warning("%s: %s", record.session.key, (notice or text).replace("\n", " "))
-        word = self._word(record, now)
+        word = self._word(record, turn, notice, now)
         rows = self._rows(record, text, "\n".join(filter(None, (notice, word.text))), preview)
         result = Result(type(outcome).__name__, turn.route, turn.paths, shown, told=word.keys)
         await self._commit(record, rows, result)
@@ -176,10 +176,14 @@ class Agent:
                 f"summary of {session}", self._house.compactor.compact(session, room)
             )
 
-    def _word(self, record: Record, now: float) -> Word:
-        """What there is to tell of caps, if it is the owner alone who reads."""
-        theirs = record.session.private and self._house.role_of(record.turn.person) is Role.OWNER
-        return self._house.treasurer.claim(now) if theirs else Word()
+    def _word(self, record: Record, turn: Turn, notice: str, now: float) -> Word:
+        """What there is to tell the owner, if it is they alone who read; what the notice says is not said twice."""
+        if not record.session.private or self._house.role_of(record.turn.person) is not Role.OWNER:
+            return Word()
+        attempts = [attempt for path in turn.paths for attempt in path if attempt.needs_owner]
+        unanswered = bool(turn.paths) and bool(turn.paths[-1][-1].error)
+        said = {a.route.provider for a in attempts if unanswered or str(a.route) in notice}
+        return self._house.treasurer.claim(now, said)
 
     async def _commit(self, record: Record, rows: list[OutboxRow], result: Result) -> None:
         with self._outbox.claiming(record.session.key, rows):
