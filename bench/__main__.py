@@ -13,12 +13,14 @@ import platform
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from bench import processes, report
-from bench.run import Plan, Results, calls, measure
+from bench.run import Plan, Results, calls, measure, over_the_past
+from bench.stored import Stored
 
 _QUICK = Plan(
     starts=1,
@@ -30,6 +32,9 @@ _QUICK = Plan(
     chat_messages=20,
     call_rounds=2,
     calls=10,
+    stored=(1_000, 20_000),
+    stored_rounds=1,
+    stored_messages=10,
     settle=0.2,
 )
 
@@ -46,22 +51,38 @@ def main() -> None:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="nanobot-bench-", dir=_on_disk()) as folder:
         try:
+            if options.stored:
+                _print_stored(asyncio.run(over_the_past(plan, Path(folder))), json_wanted=options.json)
+                return
             results = asyncio.run(measure(plan, Path(folder)))
         except (AssertionError, TimeoutError, OSError) as error:
             sys.exit(f"bench: {error}")
     rows = list(report.rows(plan, results))
     facts = _facts(results, time.monotonic() - began)
     if options.json:
-        told = {"rows": [row.as_json() for row in rows], "calls": report.call_json(results.calls)}
+        told = {
+            "rows": [row.as_json() for row in rows],
+            "stored": [row.as_json() for row in report.stored_rows(results.stored)],
+            "calls": report.call_json(results.calls),
+        }
         print(json.dumps({**facts, **told}, indent=2))
     else:
-        print(f"{report.table(rows)}\n\n{report.call_table(results.calls)}\n\n{_notes(facts)}")
+        tables = (report.table(rows), report.stored_table(results.stored), report.call_table(results.calls))
+        print("\n\n".join((*tables, _notes(facts))))
+
+
+def _print_stored(seen: Sequence[Stored], *, json_wanted: bool) -> None:
+    if json_wanted:
+        print(json.dumps([row.as_json() for row in report.stored_rows(seen)], indent=2))
+    else:
+        print(report.stored_table(seen))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print every round's figures, for programs")
     parser.add_argument("--calls", action="store_true", help="measure only calls of models, not the bots")
+    parser.add_argument("--stored", action="store_true", help="measure only turns over few and many messages")
     parser.add_argument(
         "--quick", action="store_true", help="a few seconds, to see that it runs; no figures to quote"
     )

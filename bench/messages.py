@@ -65,6 +65,14 @@ async def series(subject: Subject, messages: int, chats: count[int]) -> Series:
     return Series(latencies, 1000 * spent / messages)
 
 
+async def talk(subject: Subject, messages: int, chat: int) -> Series:
+    """As `series`, all in this chat."""
+    before = processes.processor_seconds(subject.session)
+    latencies = await _conversation(subject, chat, messages)
+    spent = processes.processor_seconds(subject.session) - before
+    return Series(latencies, 1000 * spent / messages)
+
+
 async def long_chat(subject: Subject, messages: int, last: int) -> list[float]:
     """The milliseconds that the last so many messages of one chat took to be answered."""
     return (await _conversation(subject, PEOPLE[-1], messages))[-last:]

@@ -10,6 +10,7 @@ from typing import Any
 from bench.client import BARE, OURS, Overhead
 from bench.contest import FEW_PIECES
 from bench.run import Plan, Results, Seen
+from bench.stored import Stored
 
 CALL_AIM = 1.0
 """Milliseconds that a call may cost over bare httpx."""
@@ -62,10 +63,30 @@ def rows(plan: Plan, results: Results) -> Iterator[Row]:
     yield row(burst, "s", lambda seen: [b.seconds for b in seen.bursts], 2)
 
 
+def stored_rows(both: Sequence[Stored]) -> Iterator[Row]:
+    """What a turn costs over a long past against a short one: nothing more, if it does not grow with the database."""
+
+    def row(name: str, unit: str, of: Callable[[Stored], Sequence[float]], aim: float | None = None) -> Row:
+        return Row(name, unit, of(both[0]), of(both[1]), aim)
+
+    yield row("a turn in a new chat", "ms", lambda seen: [median(s.latencies) for s in seen.series], 1.1)
+    yield row("processor time, new chat", "ms", lambda seen: [s.processor for s in seen.series], 1.1)
+    yield row("a turn in a long chat", "ms", lambda seen: [median(s.latencies) for s in seen.long_chat], 1.1)
+    yield row("processor time, long chat", "ms", lambda seen: [s.processor for s in seen.long_chat], 1.1)
+    yield row("ready", "s", lambda seen: [s.ready for s in seen.starts])
+
+
 def table(measures: Sequence[Row]) -> str:
     """Aligned columns; each figure is the rounds' median, with the least and the greatest behind it."""
     head = ("", "floor", "nanobot", "", "aim", "")
     return _in_columns([head, *(_cells(row) for row in measures)])
+
+
+def stored_table(both: Sequence[Stored]) -> str:
+    """As `table`, the daemon over few and over many stored messages."""
+    few, many = (f"{seen.messages:,}" for seen in both)
+    head = ("with so many stored messages", few, many, "", "aim", "")
+    return _in_columns([head, *(_cells(row) for row in stored_rows(both))])
 
 
 def call_table(calls: Sequence[Overhead]) -> str:

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from bench import messages, processes, rivals
+from bench import messages, processes, rivals, stored
 from bench.client import Overhead, overheads
 from bench.contest import FAILING, MODEL
 from bench.disk import commit_milliseconds
 from bench.messages import Burst, Series, Start
 from bench.processes import Memory
+from bench.stored import Stored
 from bench.subject import Subject, subjects
 from tests.fakes.llm.process import llm_process
 
@@ -35,6 +36,10 @@ class Plan:
     chat_messages: int = 250
     call_rounds: int = 10
     calls: int = 30
+    stored: tuple[int, int] = (1_000, 1_000_000)
+    """Stored messages, between which a turn's cost should not differ."""
+    stored_rounds: int = 10
+    stored_messages: int = 30
     settle: float = 2.0
     """Seconds of rest before memory is read."""
 
@@ -55,10 +60,13 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """`commit` is what a durable commit takes on this disk, in milliseconds."""
+    """`commit` is what a durable commit takes on this disk, in milliseconds; `stored` is the daemon over a short and a
+    long past.
+    """
 
     floor: Seen
     daemon: Seen
+    stored: Sequence[Stored]
     calls: Sequence[Overhead]
     commit: float
 
@@ -69,7 +77,15 @@ async def measure(plan: Plan, folder: Path) -> Results:
         both = (Seen(floor), Seen(daemon))
         await _starts(plan, both)
         await _messages(plan, both)
-    return Results(*both, await calls(plan), commit_milliseconds(folder))
+    past = await over_the_past(plan, folder)
+    return Results(*both, past, await calls(plan), commit_milliseconds(folder))
+
+
+async def over_the_past(plan: Plan, folder: Path) -> list[Stored]:
+    """Only the daemon, over few and over many stored messages."""
+    async with llm_process() as llm, stored.daemons(folder, llm, plan.stored) as both:
+        await stored.measure(both, plan.stored_rounds, plan.stored_messages)
+    return both
 
 
 async def calls(plan: Plan) -> list[Overhead]:

@@ -93,30 +93,34 @@ class Subject:
 async def subjects(folder: Path, llm: LLMControl) -> AsyncIterator[tuple[Subject, Subject]]:
     """The floor and the daemon, not started yet; whatever runs at the end is stopped."""
     async with TelegramProcess() as first, TelegramProcess() as second:
-        config = folder / "config.toml"
         addresses = (first.token, first.base_url, first.base_file_url)
-        floor = ["-m", "bench.floor", *addresses, llm.base_url]
-        daemon = ["-m", "bot", "--config", str(config), "--data", str(folder / "data"), "run"]
-        config.write_text(
-            _CONFIG.format(
-                model_url=llm.base_url,
-                people=list(PEOPLE),
-                token=second.token,
-                base_url=second.base_url,
-                base_file_url=second.base_file_url,
-            )
-        )
-        config.chmod(0o600)
-        env = _environment(folder)
+        floor = [sys.executable, "-m", "bench.floor", *addresses, llm.base_url]
         both = (
-            Subject("floor", first, [sys.executable, *floor], env, folder / "floor.log"),
-            Subject("daemon", second, [sys.executable, *daemon], env, folder / "daemon.log"),
+            Subject("floor", first, floor, _environment(folder), folder / "floor.log"),
+            daemon(folder, second, llm),
         )
         try:
             yield both
         finally:
             for subject in both:
                 await subject.stop()
+
+
+def daemon(folder: Path, telegram: TelegramProcess, llm: LLMControl) -> Subject:
+    """The daemon with its configuration and data in `folder`, not started yet."""
+    config = folder / "config.toml"
+    config.write_text(
+        _CONFIG.format(
+            model_url=llm.base_url,
+            people=list(PEOPLE),
+            token=telegram.token,
+            base_url=telegram.base_url,
+            base_file_url=telegram.base_file_url,
+        )
+    )
+    config.chmod(0o600)
+    command = [sys.executable, "-m", "bot", "--config", str(config), "--data", str(folder / "data"), "run"]
+    return Subject("daemon", telegram, command, _environment(folder), folder / "daemon.log")
 
 
 def _environment(folder: Path) -> dict[str, str]:
