@@ -86,9 +86,7 @@ class Endpoint:
         finally:
             await response.aclose()
 
-    async def json(
-        self, url: str, body: Mapping[str, Any] | None = None, within: float = LIST_WITHIN
-    ) -> Any:
+    async def json(self, url: str, body: Mapping[str, Any] | None = None, within: float = LIST_WITHIN) -> Any:
         """What `url` answers, as JSON, within so many seconds. Raises `ProviderError`."""
         by = asyncio.get_running_loop().time() + within
         return await self._json(await self._send(url, body, by), by)

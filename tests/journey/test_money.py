@@ -222,6 +222,5 @@ async def test_usage_shows_what_was_asked_and_what_is_left(tmp_path: Path) -> No
     assert any(line.split()[:2] == ["paid/fake-1", "1"] for line in lines)
     assert any(line.startswith("$1.00 a day") and "$0.10 spent" in line for line in lines)
     assert any(
-        line.startswith("50,000 tokens a month for reasoning") and "48,900 left" in line
-        for line in lines
+        line.startswith("50,000 tokens a month for reasoning") and "48,900 left" in line for line in lines
     )
