@@ -79,7 +79,8 @@ def _lines(job: Mapping[str, Any], now: float) -> Iterator[str]:
 
 def _reminder(one: Mapping[str, Any], now: float) -> str:
     repeat, task = f", {one['repeat']}" if one["repeat"] else "", " (a task)" if one["task"] else ""
-    return f"{one['number']}: {one['person']}, {_clock(one['next'], now)}{repeat}: {one['text']}{task}"
+    text = " ".join(one["text"].split())
+    return f"{one['number']}: {one['person']}, {_clock(one['next'], now)}{repeat}: {text}{task}"
 
 
 def _clock(at: float, now: float) -> str:

@@ -165,13 +165,13 @@ def clock(at: float, now: float, zone: tzinfo | None) -> str:
 
 
 def line(row: Reminder, now: float, zone: tzinfo | None) -> str:
-    """A reminder in a list: its number, when it is due, how it is repeated, what it says."""
+    """A reminder as a line of a list: its number, when it is due, how it is repeated, what it says."""
     again = repeated(Wish(every=row.every, cron=row.cron))
     coming = row.due_at is not None
     at = clock((row.due_at if coming else row.fired_at) or now, now, zone)
     when = at if coming else f"was due {at}"
     task = " (a task)" if row.task else ""
-    return f"{row.id}: {when}{f', {again}' if again else ''}: {row.text}{task}"
+    return f"{row.id}: {when}{f', {again}' if again else ''}: {' '.join(row.text.split())}{task}"
 
 
 def repeated(rule: Wish) -> str:

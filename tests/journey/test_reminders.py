@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.cli.client import Client
 from bot.config import load_config
 from bot.errors import ConfigError
 from tests.fakes.llm import LLMFake, Reply
@@ -170,12 +171,17 @@ async def test_a_task_enters_the_chat_at_its_time_and_runs_tools(tmp_path: Path)
         heard = await chat.ask(f'remind {{"text": "look at the weather", "at": "{NINE}", "do": true}}')
         assert "Number 1 is set" in heard.answer
         assert heard.questions == [], "the owner's own words need no question"
+        async with Client(chat.app.status.socket) as client:
+            (shown,) = await client.reminders()
+        assert (shown["person"], shown["task"], shown["next"]) == ("ann", True, rome(NINE))
         clock.set(NINE)
         assert (await due(chat)).answer == (
             "Heard: [Task set for Tuesday 24 November 2026, 09:00 (Europe/Rome)]\nlook at the weather"
         )
         assert [tool["function"]["name"] for tool in llm.requests[-1].body["tools"]].count("files_read") == 1
         assert (await due(chat)).answers == []
+        async with Client(chat.app.status.socket) as client:
+            assert await client.reminders() == []
     ((key, state, trust),) = rows(tmp_path, "SELECT key, state, trust FROM inbox WHERE key LIKE 'reminder:%'")
     assert (key, state, trust) == (f"reminder:1:{rome(NINE):.0f}", "done", "own")
 

@@ -82,6 +82,28 @@ async def test_the_bot_that_runs_is_asked(control: FakeControl, options: Options
         await jobs.act(options, "prob", "pause")
 
 
+def test_a_reminder_is_a_line_and_draws_nothing() -> None:
+    one = {
+        "number": 1,
+        "person": "ann",
+        "next": NOW,
+        "repeat": "",
+        "text": "call\n2: Eva\x1b[31m",
+        "task": False,
+    }
+    often = {**one, "number": 2, "repeat": "every 2 h", "text": "look", "task": True}
+    shown = jobs.listed([one, often], NOW).splitlines()
+    assert shown[0].startswith(f"1: ann, {clock(NOW)}: call 2: Eva")
+    assert "\x1b" not in shown[0]
+    assert shown[1] == f"2: ann, {clock(NOW)}, every 2 h: look (a task)"
+    assert jobs.listed([], NOW) == "No reminder is set."
+
+
+async def test_the_bot_that_runs_is_asked_for_reminders(control: FakeControl, options: Options) -> None:
+    control.replies["GET /v1/reminders"] = (200, [{"number": 1}])
+    assert await jobs.reminders(options) == [{"number": 1}]
+
+
 def test_the_status_shows_the_next_one_and_what_failed() -> None:
     listed = [
         job(next=NOW + 3600),
