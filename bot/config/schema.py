@@ -50,7 +50,9 @@ class PersonSettings(Section):
         try:
             return None if name is None else ZoneInfo(name).key
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"no time zone is called {name!r}; expected a name such as Europe/Rome") from None
+            raise ValueError(
+                f"no time zone is called {name!r}; expected a name such as Europe/Rome"
+            ) from None
 
 
 class AgentSettings(Section):

@@ -202,7 +202,7 @@ def search(s: Db, wanted: Search, most: int) -> list[Hit]:
     return []
 
 
-# Ranked are the newest thousand places: to rank all of a million would hold up everybody's next transaction for seconds.
+# Ranked are the newest thousand places: to rank a million would hold up the next transaction for seconds.
 _SEARCH = text(
     "SELECT role, created_at, channel, snippet, trust FROM ("
     "SELECT m.id, m.role, m.created_at, s.channel, m.trust, bm25(message_fts) AS score, "

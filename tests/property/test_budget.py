@@ -37,7 +37,9 @@ def test_the_newest_turns_that_fit_are_kept_whole_and_in_order(
     assert not kept or estimate_tokens(fitted) <= budget + len(history)  # each turn is rounded by itself
     more = next((tail for tail in reversed(tails) if len(tail) > len(kept)), None)
     if more is not None:
-        assert estimate_tokens([fitted[0], *more, *said]) >= budget - len(history) - 1  # the note's number is shorter
+        assert (
+            estimate_tokens([fitted[0], *more, *said]) >= budget - len(history) - 1
+        )  # the note's number is shorter
 
 
 @given(
