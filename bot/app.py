@@ -326,13 +326,14 @@ async def _assemble(start: Start, parts: _Parts) -> App:
         loaded=lambda: reloader.loaded,
         socket=paths.socket_path(start.data, start.env),
         jobs=jobs.report,
+        clock=start.clock,
         started_at=start.clock(),
     )
     living = Living(agent, parts.discovery, people, approvals, jobs, reminders, profiles, redact)
     reloader = Reloader(start.loaded, start.load, start.env, living)
     usage = Usage(models, database).report
     replies = Replies(database, lambda: agent.core.memory, status.summary, usage, agenda.reply)
-    commands = Commands(bus, models, approvals, replies.table())
+    commands = Commands(bus, models, approvals, replies.table(), start.clock)
     gate = Gate(database, people, commands, out, bus)
     return App(
         parts.discovery,

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -71,12 +70,18 @@ class Commands:
     """`texts` are the answers of all those commands of the menu that are not spelled out here."""
 
     def __init__(
-        self, bus: Bus, models: ModelClient, approvals: Approvals, texts: Mapping[str, Text]
+        self,
+        bus: Bus,
+        models: ModelClient,
+        approvals: Approvals,
+        texts: Mapping[str, Text],
+        clock: Callable[[], float],
     ) -> None:
         self._bus = bus
         self._models = models
         self._approvals = approvals
         self._texts = texts
+        self._clock = clock
 
     async def run(self, inbound: Inbound, person: str) -> Reply | None:
         """The reply to a person's command; None where the text is none or is answered in its session's order."""
@@ -103,7 +108,7 @@ class Commands:
 
     def _model(self, session: str, wanted: str) -> Reply:
         if not wanted:
-            return Reply(choices_text(self._models, time.time()))
+            return Reply(choices_text(self._models, self._clock()))
         if wanted == "auto":
             return Reply("I choose the model again.", partial(sessions.choose_model, key=session, model=""))
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -37,6 +36,7 @@ class Status:
     loaded: Callable[[], Loaded]
     socket: Path
     jobs: Callable[[], list[dict[str, Any]]]
+    clock: Callable[[], float]
     started_at: float
 
     async def report(self) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class Status:
 
     async def summary(self, session: str) -> str:
         """The text of /status: what concerns the one who asks."""
-        now = time.time()
+        now = self.clock()
         routes = self._routes().get("reasoning", [])
         lines = ["An answer is being made; /stop ends it." if self.bus.busy(session) else "Ready."]
         others = f", then {', '.join(routes[1:4])}" if routes[1:] else ""
