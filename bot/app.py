@@ -33,6 +33,7 @@ from bot.errors import StorageError
 from bot.gateway.approvals import Approvals
 from bot.gateway.bus import Bus, Lane
 from bot.gateway.commands import MENU, Commands
+from bot.gateway.ear import OwnersEar
 from bot.gateway.gate import Gate
 from bot.gateway.outbox import Outbox
 from bot.gateway.people import People, configured, outgoing, owner
@@ -55,6 +56,7 @@ from bot.schedule.spec import JobContext
 from bot.secrets import secrets
 from bot.skills.shelf import Skills
 from bot.storage import inbox, outbox
+from bot.storage.channels import ChannelStore
 from bot.storage.database import Database
 from bot.storage.ledger import LedgerBook
 from bot.storage.lock import locked
@@ -62,7 +64,7 @@ from bot.storage.states import ProviderStates
 from bot.storage.tables import Inbox, Pairing, Turn
 from bot.supervisor import Supervisor
 from bot.usage import Usage
-from channels.base import Channel, ChannelSpec
+from channels.base import Channel, ChannelSpec, Host
 from channels.terminal import TerminalChannel
 from channels.types import Address
 from providers.client import ModelClient
@@ -116,6 +118,8 @@ class App:
     skills: Skills
     reloader: Reloader
     notes: Notes
+    post: PostOffice
+    ear: OwnersEar
     _database: Database
     _supervisor: Supervisor
     _receivers: list[asyncio.Task[None]] = field(default_factory=list)
@@ -141,9 +145,11 @@ class App:
     def receive(self) -> None:
         """Let the channels take messages in, look for models where there are none, and run what is due."""
         for kind, channel in self.channels.items():
-            self._receivers.append(
-                self._supervisor.keep(f"channel {kind}", partial(channel.run, self.gate.take))
-            )
+            receive = partial(channel.run, self.gate.take, partial(self.outbox.reported, kind))
+            self._receivers.append(self._supervisor.keep(f"channel {kind}", receive))
+        self._receivers.append(
+            self._supervisor.keep("owner's ear", partial(self.ear.pass_on, self.post, self.people))
+        )
         self._receivers.append(self._supervisor.keep("discovery", self.discovery.watch))
         self._receivers.append(self._supervisor.keep("approvals", self.approvals.watch))
         self._receivers.append(self._supervisor.keep("limits", self.treasurer.watch))
@@ -220,11 +226,17 @@ async def opened(start: Start) -> AsyncIterator[App]:
         await Catalogues(models, database).load(start.clock())
         discovery.attach(models)
         terminal = TerminalChannel()
-        channels = {"terminal": terminal, **(_channels(config) if start.serve_channels else {})}
+        ear = OwnersEar(start.clock)
+
+        def host(kind: str) -> Host:
+            store = ChannelStore(database, kind, start.clock)
+            return Host(MENU, store, start.data / "channels" / kind, ear.of(kind))
+
+        channels = {"terminal": terminal, **(_channels(config, host) if start.serve_channels else {})}
         for channel in channels.values():
             stack.push_async_callback(channel.aclose)
         supervisor = await stack.enter_async_context(Supervisor())
-        app = await _assemble(start, _Parts(database, discovery, models, channels, supervisor))
+        app = await _assemble(start, _Parts(database, discovery, models, channels, supervisor, ear))
         stack.push_async_callback(app.jobs.aclose)
         terminal.on_attach = partial(app.outbox.nudge, "terminal")
         served = Control(
@@ -259,6 +271,7 @@ class _Parts:
     models: ModelClient
     channels: Mapping[str, Channel]
     supervisor: Supervisor
+    ear: OwnersEar
 
 
 async def _assemble(start: Start, parts: _Parts) -> App:
@@ -354,6 +367,8 @@ async def _assemble(start: Start, parts: _Parts) -> App:
         skills,
         reloader,
         Notes(core.memory, people),
+        post,
+        parts.ear,
         database,
         parts.supervisor,
     )
@@ -367,9 +382,9 @@ async def _go_on(bus: Bus, workers: Workers, turn: Turn, rows: list[Inbox]) -> N
         workers.go_on(turn)
 
 
-def _channels(config: Config) -> dict[str, Channel]:
+def _channels(config: Config, host: Callable[[str], Host]) -> dict[str, Channel]:
     """Every configured channel, by kind."""
     return {
-        kind: plugins.load(CHANNELS, kind, ChannelSpec).create(settings, MENU)
+        kind: plugins.load(CHANNELS, kind, ChannelSpec).create(settings, host(kind))
         for kind, settings in config.channels.items()
     }

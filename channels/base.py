@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from channels.types import Address, ChannelStatus, Outbound, Receipt, Take
+from channels.errors import Refused
+from channels.types import Address, Attachment, ChannelStatus, Outbound, Receipt, Report, Take
 
 
 class Channel(Protocol):
-    """Carries text between people and the bot. It keeps itself connected and never raises for a lost network."""
+    """Carries messages between people and the bot. It keeps itself connected and never raises for a lost network."""
 
     kind: str
 
-    async def run(self, take: Take) -> None:
+    async def run(self, take: Take, report: Report, /) -> None:
         """Receive until cancelled. Backs off and reconnects by itself; `status` says how it stands.
 
-        What `take` raises means "not stored": the messages stay unconfirmed and are offered again.
+        What `take` raises means "not stored": the messages stay unconfirmed and are offered again. `report` is told
+        what became of messages whose receipt was not settled, or that came back.
+        """
+        ...
+
+    async def fetch(self, attachment: Attachment, to: Path, most: int, /) -> None:
+        """Bring the bytes of a received file to the path `to`, at most so many. Raises `DeliveryError`: `NotSent`
+        where it may work later, `Refused` where never (gone, too large).
+        """
+        ...
+
+    async def acknowledge(self, address: Address, ref: str, /) -> None:
+        """Show at the message `ref` that it was taken while something else is being done. Never raises for a failed
+        delivery.
         """
         ...
 
@@ -50,7 +65,30 @@ class Channel(Protocol):
         """Seconds between two edits of a preview that the channel's server and a reader's eye bear; 0: no previews."""
         ...
 
+    @property
+    def patience(self) -> float:
+        """Seconds after which a reader who still has no answer is told so in a message of its own; 0: never."""
+        ...
+
+    @property
+    def file_limit(self) -> int:
+        """Most bytes of a file that can be sent; 0: none can."""
+        ...
+
     async def aclose(self) -> None: ...
+
+
+class TextOnly:
+    """What a channel without files and acknowledgements has of `Channel`."""
+
+    patience = 0.0
+    file_limit = 0
+
+    async def fetch(self, _attachment: Attachment, _to: Path, _most: int) -> None:
+        raise Refused("this channel carries no files")
+
+    async def acknowledge(self, _address: Address, _ref: str) -> None:
+        """Nothing is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +108,41 @@ class PersonKey:
     expected: str
 
 
+class Store(Protocol):
+    """A channel's own durable notes: cursors, what it learned of its server, threads. Values are JSON objects."""
+
+    async def load(self, key: str) -> dict[str, Any] | None: ...
+
+    async def save(self, key: str, value: Mapping[str, Any]) -> None:
+        """Durable when it returns."""
+        ...
+
+    async def delete(self, key: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What the bot lends a channel: the menu of commands, durable notes, a folder of its own, the owner's ear.
+
+    `tell(text)` tells the owner, on another channel where there is one, one line of what only they can mend; saying
+    the same again within a day says nothing.
+    """
+
+    commands: Sequence[Command]
+    store: Store
+    folder: Path
+    tell: Callable[[str], None]
+
+
 @dataclass(frozen=True, slots=True)
 class ChannelSpec:
-    """What an adapter exports as `SPEC`."""
+    """What an adapter exports as `SPEC`.
+
+    `create(settings, host)` makes the channel. Without `pairing`, a stranger is never answered, not even with a code.
+    """
 
     kind: str
     settings: type[BaseModel]
-    create: Callable[[Any, Sequence[Command]], Channel]
+    create: Callable[[Any, Host], Channel]
     person: PersonKey | None = None
+    pairing: bool = True

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
 
+from channels.base import TextOnly
 from channels.errors import NotSent, Unknown
-from channels.types import Address, ChannelStatus, Inbound, Outbound, Receipt, Sender, Take
+from channels.types import Address, ChannelStatus, Inbound, Outbound, Receipt, Report, Sender, Take
 
 _MOST_WAITING = 1000
 """Pieces that a slow terminal may leave untaken while another shows them; then it misses the oldest."""
@@ -139,7 +140,7 @@ class Listener:
         return preview
 
 
-class TerminalChannel:
+class TerminalChannel(TextOnly):
     """One conversation, with any number of terminals attached to it. `on_attach` is called when one is."""
 
     kind = "terminal"
@@ -189,7 +190,7 @@ class TerminalChannel:
         await self._take([inbound])
         self._received_at = now.timestamp()
 
-    async def run(self, take: Take) -> None:
+    async def run(self, take: Take, _report: Report) -> None:
         """Nothing to fetch: the control socket brings it (see `submit`)."""
         self._take = take
         self._ready.set()

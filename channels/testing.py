@@ -13,21 +13,39 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 
-from channels.errors import DeliveryError
+from channels.base import Command, Host
+from channels.errors import DeliveryError, Refused
 from channels.split import split
-from channels.types import Address, ChannelStatus, Inbound, Outbound, Receipt, Sender, Take
+from channels.types import (
+    Address,
+    Attachment,
+    ChannelStatus,
+    Choice,
+    DeliveryReport,
+    File,
+    Inbound,
+    Outbound,
+    Receipt,
+    Report,
+    Sender,
+    Take,
+)
 
 log = logging.getLogger(__name__)
 
-What = Literal["offered", "refused", "confirmed", "sent", "edited", "previewed", "working", "failed"]
+What = Literal[
+    "offered", "refused", "confirmed", "sent", "edited", "previewed", "working", "failed", "acknowledged"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +64,8 @@ class Shown:
     address: Address
     text: str
     reply_to: str = ""
+    file: File | None = None
+    choices: tuple[Choice, ...] = ()
     history: list[str] = field(default_factory=list)
 
 
@@ -53,6 +73,34 @@ class Shown:
 class _Failure:
     error: DeliveryError
     took_effect: bool
+
+
+async def unreported(report: DeliveryReport) -> None:
+    """For channels that never report: fails if one does."""
+    raise AssertionError(f"reported {report}")
+
+
+class MemoryStore:
+    """A channel's notes that last as long as this object; as JSON, as the real ones."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+
+    async def load(self, key: str) -> dict[str, Any] | None:
+        text = self.values.get(key)
+        return None if text is None else dict(json.loads(text))
+
+    async def save(self, key: str, value: Mapping[str, Any]) -> None:
+        self.values[key] = json.dumps(dict(value))
+
+    async def delete(self, key: str) -> None:
+        self.values.pop(key, None)
+
+
+def host(folder: Path = Path(), commands: Sequence[Command] = (), told: list[str] | None = None) -> Host:
+    """What a channel is lent in tests; what it tells the owner goes to `told`."""
+    heard = [] if told is None else told
+    return Host(commands, MemoryStore(), folder, heard.append)
 
 
 class LoopbackChannel:
@@ -81,6 +129,11 @@ class LoopbackChannel:
         self._wake = asyncio.Event()
         self._received_at: float | None = None
         self._sent_at: float | None = None
+        self.patience = 0.0
+        self.file_limit = 1_000_000
+        self.files: dict[str, bytes] = {}
+        """What `fetch` brings, by reference."""
+        self._report: Report | None = None
 
     # What people do and see
 
@@ -113,6 +166,12 @@ class LoopbackChannel:
         """Somebody deletes a message of the bot."""
         self.messages = [message for message in self.messages if message.ref != ref]
 
+    async def later(self, report: DeliveryReport) -> None:
+        """The server tells what became of a message that it had accepted."""
+        if self._report is None:
+            raise RuntimeError("the channel doesn't run")
+        await self._report(report)
+
     # What tests arrange and look at
 
     def fail(self, *errors: DeliveryError, took_effect: bool = False) -> None:
@@ -136,8 +195,8 @@ class LoopbackChannel:
 
     # The channel
 
-    async def run(self, take: Take) -> None:
-        self._running = True
+    async def run(self, take: Take, report: Report) -> None:
+        self._running, self._report = True, report
         try:
             while True:
                 await self._wake.wait()
@@ -183,14 +242,26 @@ class LoopbackChannel:
     def _show(self, out: Outbound) -> Shown:
         shown = next((message for message in self.messages if out.edits and message.ref == out.edits), None)
         if shown is None:
-            shown = Shown(str(next(self._refs)), out.address, out.text, out.reply_to)
+            shown = Shown(str(next(self._refs)), out.address, out.text, out.reply_to, out.file)
             self.messages.append(shown)
+        shown.choices = out.choices
         shown.text = out.text
         shown.history.append(out.text)
         return shown
 
     async def working(self, address: Address) -> None:
         await self._note("working", str(address))
+
+    async def fetch(self, attachment: Attachment, to: Path, most: int) -> None:
+        content = self.files.get(attachment.ref)
+        if content is None:
+            raise Refused(f"there is no file {attachment.ref!r}")
+        if len(content) > most:
+            raise Refused("the file is too large")
+        await asyncio.to_thread(to.write_bytes, content)
+
+    async def acknowledge(self, _address: Address, ref: str) -> None:
+        await self._note("acknowledged", ref)
 
     def split(self, text: str) -> list[str]:
         return split(text, self._limit)

@@ -14,7 +14,7 @@ from channels.base import ChannelSpec, PersonKey
 
 CHANNELS = "channels.adapters"
 
-_OWN = frozenset({"role", "timezone"})
+_OWN = frozenset({"role", "timezone", "language", "prefers"})
 """What a person has of their own; every other key is a channel's."""
 _NAME = re.compile(r"\w[\w-]*")  # it becomes the name of a folder, the person's memory
 

@@ -42,6 +42,10 @@ class PersonSettings(Section):
     role: Literal["owner", "user"] = "user"
     timezone: str | None = None
     """IANA name, such as Europe/Rome. Default: this machine's."""
+    language: str | None = Field(default=None, min_length=1, max_length=40)
+    """The language to answer in, such as "Italian". Default: the one that they write in; /language changes it."""
+    prefers: str | None = None
+    """The channel that messages outside of answers go to. Default: the one they used last."""
     identities: dict[str, list[str]] = {}
 
     @field_validator("timezone")
@@ -85,6 +89,8 @@ class WorkspaceSettings(Section):
 
     path: str | None = Field(default=None, min_length=1)
     """Default: `workspace` in the data folder, from which a relative path counts. `~` is the home."""
+    max_file: int = Field(default=25, ge=1)
+    """MiB; larger files that people send are not fetched."""
 
 
 class ShellSettings(Section):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from bot.storage import outbox as rows
 from bot.storage.database import Database
@@ -22,7 +23,7 @@ from bot.storage.tables import OutboxState
 from bot.supervisor import Supervisor, backoff
 from channels.base import Channel
 from channels.errors import NotSent, Refused, Unknown
-from channels.types import Address, Outbound
+from channels.types import Address, Choice, DeliveryReport, File, Media, Outbound
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +103,21 @@ class Outbox:
             if session.startswith(f"{channel}:"):
                 lane.nudge.set()
 
+    def wake(self, session: str) -> None:
+        """Try a session's waiting rows now: its reader just wrote."""
+        if lane := self._lanes.get(session):
+            lane.nudge.set()
+
+    async def reported(self, channel: str, report: DeliveryReport) -> None:
+        """Take what a channel learned later of a message that it had accepted; durable on return."""
+        told = partial(rows.reported, channel=channel, report=report, now=self._clock())
+        row = await self._database.insist(told)
+        if row is None or report.delivered:
+            return
+        log.warning("outbox %s to %s did not arrive: %s", row.id, row.session, report.detail)
+        if row.state == OutboxState.QUEUED:
+            self.put([row])
+
     def pending(self, session: str) -> bool:
         """Whether anything of a session is being delivered or waits for it."""
         return session in self._lanes
@@ -153,6 +169,8 @@ class Outbox:
             row.edits,
             row.reply_to,
             row.kind,
+            _file(row),
+            tuple(Choice(**choice) for choice in row.choices or ()),
         )
         try:
             receipt = await channel.send(out)
@@ -171,9 +189,8 @@ class Outbox:
             log.exception("the channel %s failed to send outbox %s", row.channel, row.id)
             row.doubtful += 1
             return self._again(row, "a fault in the channel; the log says more", next(lane.waits))
-        return Settled(
-            row.id, OutboxState.SENT, receipt=receipt.ref or "-", at=self._clock(), doubtful=row.doubtful
-        )
+        state = OutboxState.SENT if receipt.settled else OutboxState.ACCEPTED
+        return Settled(row.id, state, receipt=receipt.ref or "-", at=self._clock(), doubtful=row.doubtful)
 
     def _again(self, row: Row, detail: str, wait: float) -> Settled:
         assert row.id is not None  # noqa: S101 -- stored rows only
@@ -198,3 +215,9 @@ class Outbox:
                 await lane.nudge.wait()
         except TimeoutError:
             pass
+
+
+def _file(row: Row) -> File | None:
+    if row.file is None:
+        return None
+    return File(Path(row.file["path"]), row.file["name"], row.file["mime"], Media(row.file["kind"]))

@@ -11,9 +11,12 @@ from sqlmodel import col, select
 
 from bot.storage import values
 from bot.storage.tables import Outbox, OutboxState, Turn
+from channels.types import DeliveryReport
 
 _OUTBOX = values.table(Outbox)
 _UPDATE = _OUTBOX.update().where(_OUTBOX.c.id == bindparam("that"))
+HELD_SECONDS = 86_400.0
+"""How long a message waits for its reader to write something first."""
 _SETTLE = _UPDATE.values(attempts=_OUTBOX.c.attempts + 1)
 
 
@@ -50,6 +53,31 @@ def settle(s: Db, done: Settled | None, claim: int | None) -> None:
         s.connection().execute(_SETTLE, {"that": done.id, **outcome})
     if claim is not None:
         s.connection().execute(_UPDATE, {"that": claim, "state": OutboxState.SENDING})
+
+
+def reported(s: Db, channel: str, report: DeliveryReport, now: float) -> Outbox | None:
+    """Write down what became of an accepted message; returns its row, None where nobody knows the reference.
+
+    One that failed for now and may be sent again is queued again.
+    """
+    row = s.exec(
+        select(Outbox)
+        .where(Outbox.channel == channel, Outbox.receipt == report.ref)
+        .order_by(col(Outbox.id).desc())
+        .limit(1)
+    ).first()
+    if row is None or row.state not in (OutboxState.ACCEPTED, OutboxState.SENT):
+        return None
+    if report.delivered:
+        row.state = OutboxState.SENT
+    else:
+        row.error, row.doubtful = report.detail, 0
+        row.state = OutboxState.QUEUED if report.again else OutboxState.REFUSED
+        row.not_before = now + HELD_SECONDS if report.again else 0.0
+    s.add(row)
+    s.flush()
+    s.refresh(row)
+    return row
 
 
 def recover(s: Db, channels: Sequence[str]) -> list[Outbox]:

@@ -17,6 +17,10 @@ learning                      how tools failed
 tool_output                   the whole of what a tool said
 calibration                   how models count tokens
 origin                        which files of the workspace hold words from outside
+channel_state                 a channel's own notes: cursors, threads
+group_chat                    groups into which somebody we know invited the bot
+link_code                     codes by which a person brings another channel of theirs
+preference                    what people chose for themselves
 """
 
 from __future__ import annotations
@@ -50,8 +54,12 @@ class OutboxState(StrEnum):
     QUEUED = "queued"
     SENDING = "sending"
     """Claimed. Found so at start, the outcome of that send is unknown."""
+    ACCEPTED = "accepted"
+    """The channel's server has it; whether it arrived will be reported."""
     SENT = "sent"
     REFUSED = "refused"
+    MOVED = "moved"
+    """Given up here after a day, and sent by another channel of the same person."""
 
 
 def _one_of(states: type[StrEnum]) -> Column[Any]:
@@ -139,6 +147,12 @@ class Inbox(_Row, table=True):
     turn: int | None = Field(default=None, foreign_key="turn.id", index=True)
     trust: str = "own"
     """own or untrusted: whose words the text is (`bot.safety.rules.Trust`)."""
+    files: list[dict[str, Any]] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    """What came with it (`bot.gateway.intake.Arrival`)."""
+    quotes: list[dict[str, Any]] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    """What it quotes or forwards: {"text", "source", "trust"}."""
+    pending: bool = False
+    """Its files are still being fetched; no turn takes it before."""
     attempts: int = 0
     """Restarts that found it unanswered, so that a message that kills the daemon doesn't do so for ever."""
 
@@ -205,6 +219,10 @@ class Outbox(_Row, table=True):
     text: str
     edits: str = ""
     reply_to: str = ""
+    file: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    """{"path", "name", "mime", "kind"}; the text is its caption then."""
+    choices: list[dict[str, str]] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    """Buttons: {"label", "says"}."""
     state: OutboxState = Field(default=OutboxState.QUEUED, sa_column=_one_of(OutboxState))
     attempts: int = 0
     doubtful: int = 0
@@ -215,7 +233,7 @@ class Outbox(_Row, table=True):
     created_at: float
     sent_at: float | None = None
 
-    __table_args__ = (Index("outbox_open", "state", "id"),)
+    __table_args__ = (Index("outbox_open", "state", "id"), Index("outbox_receipt", "channel", "receipt"))
 
 
 class ProviderState(_Row, table=True):
@@ -443,3 +461,44 @@ class EnabledSkill(_Row, table=True):
     digest: str
     enabled_at: float
     enabled_by: str
+
+
+class ChannelState(_Row, table=True):
+    """One of a channel's own notes (`channels.base.Store`)."""
+
+    __tablename__ = "channel_state"
+
+    channel: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    value: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    updated_at: float
+
+
+class GroupChat(_Row, table=True):
+    """A group into which somebody we know invited the bot; in others it is silent."""
+
+    __tablename__ = "group_chat"
+
+    channel: str = Field(primary_key=True)
+    chat: str = Field(primary_key=True)
+    invited_by: str
+    at: float
+
+
+class LinkCode(_Row, table=True):
+    """Shown to a person where we know them; whoever sends it from elsewhere is the same person."""
+
+    __tablename__ = "link_code"
+
+    code: str = Field(primary_key=True)
+    person: str = Field(index=True)
+    created_at: float
+    expires_at: float
+
+
+class Preference(_Row, table=True):
+    """What a person chose for themselves, beside the configuration."""
+
+    person: str = Field(primary_key=True)
+    language: str = ""
+    """The language that they want to be answered in, in their own words; empty: the one they write in."""

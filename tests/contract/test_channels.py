@@ -20,7 +20,7 @@ import pytest
 import channels.adapters
 from channels.base import ChannelSpec, PersonKey
 from channels.errors import DeliveryError
-from channels.types import Address, Inbound, Outbound
+from channels.types import Address, DeliveryReport, Inbound, Outbound
 from tests.contract.counterpart import Counterpart
 
 ADAPTERS = [module.name for module in pkgutil.iter_modules(channels.adapters.__path__)]
@@ -45,6 +45,7 @@ class Taker:
     offered: list[Inbound] = field(default_factory=list)
     taken: list[Inbound] = field(default_factory=list)
     confirmed: list[int] = field(default_factory=list)
+    reports: list[DeliveryReport] = field(default_factory=list)
 
     async def take(self, batch: Sequence[Inbound]) -> None:
         self.offered += batch
@@ -53,11 +54,14 @@ class Taker:
             raise self.refusals.pop(0)
         self.taken += batch
 
+    async def report(self, report: DeliveryReport) -> None:
+        self.reports.append(report)
+
 
 @asynccontextmanager
 async def receiving(there: Counterpart, *refusals: Exception) -> AsyncIterator[Taker]:
     taker = Taker(there, list(refusals))
-    task = asyncio.create_task(there.channel.run(taker.take))
+    task = asyncio.create_task(there.channel.run(taker.take, taker.report))
     try:
         yield taker
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import httpx
@@ -17,11 +17,11 @@ from channels.adapters.telegram.pacing import PreviewPace, is_group
 from channels.adapters.telegram.receiver import Pace, Receiver
 from channels.adapters.telegram.request import BotRequest
 from channels.adapters.telegram.settings import TelegramSettings
-from channels.base import Command
+from channels.base import Host, TextOnly
 from channels.errors import NotSent, Unknown
 from channels.markup import parse, plain, telegram_html, utf16_units, visible
 from channels.split import split
-from channels.types import Address, ChannelStatus, Outbound, Receipt, Take
+from channels.types import Address, ChannelStatus, Outbound, Receipt, Report, Take
 
 log = logging.getLogger(__name__)
 
@@ -40,14 +40,12 @@ Format = tuple[str, str | None]
 """A text and its parse mode."""
 
 
-class TelegramChannel:
+class TelegramChannel(TextOnly):
     kind = "telegram"
 
-    def __init__(
-        self, settings: TelegramSettings, commands: Sequence[Command], *, pace: Pace | None = None
-    ) -> None:
+    def __init__(self, settings: TelegramSettings, host: Host, *, pace: Pace | None = None) -> None:
         self.preview_interval = _PREVIEW_SECONDS if settings.streaming else 0.0
-        self._commands = commands
+        self._commands = host.commands
         self._pace = pace or Pace()
         # Loading the certificates takes 40 ms, so both clients share them.
         context = httpx.create_ssl_context()
@@ -68,7 +66,7 @@ class TelegramChannel:
         link = self._receiver.link
         return ChannelStatus(link.up, link.detail, self._receiver.received_at, self._sent_at)
 
-    async def run(self, take: Take) -> None:
+    async def run(self, take: Take, _report: Report) -> None:
         await self._receiver.run(take, self._commands)
 
     async def aclose(self) -> None:

@@ -9,6 +9,7 @@ from channels.adapters.telegram.channel import TelegramChannel
 from channels.adapters.telegram.receiver import Pace
 from channels.adapters.telegram.settings import TelegramSettings
 from channels.errors import DeliveryError, NotSent, Refused, Unknown
+from channels.testing import host
 from channels.types import Address
 from tests.contract.counterpart import Counterpart
 from tests.fakes.telegram import TelegramFake
@@ -56,7 +57,7 @@ class Telegram:
 async def connected() -> AsyncIterator[Counterpart]:
     async with TelegramFake() as tg:
         settings = TelegramSettings.model_validate({"token": tg.token, "base_url": tg.base_url})
-        channel = TelegramChannel(settings, [], pace=Pace(long_poll=5))
+        channel = TelegramChannel(settings, host(), pace=Pace(long_poll=5))
         try:
             yield Telegram(tg, channel)
         finally:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from channels.errors import Unknown
-from channels.testing import Event, LoopbackChannel
+from channels.testing import Event, LoopbackChannel, unreported
 from channels.types import Address, Inbound, Outbound
 
 HERE = Address("loopback", "1")
@@ -22,7 +22,7 @@ async def test_taking_comes_before_confirming() -> None:
         if refusals:
             raise refusals.pop()
 
-    running = asyncio.create_task(channel.run(take))
+    running = asyncio.create_task(channel.run(take, unreported))
     message = channel.say("hello", thread="7", addressed=False)
     await channel.until(lambda: channel.is_confirmed(message))
     running.cancel()
@@ -40,7 +40,7 @@ async def test_a_message_can_come_twice() -> None:
     async def take(batch: Sequence[Inbound]) -> None:
         taken.extend(message.key for message in batch)
 
-    running = asyncio.create_task(channel.run(take))
+    running = asyncio.create_task(channel.run(take, unreported))
     message = channel.say("hello")
     channel.deliver(message)
     await channel.until(lambda: len(taken) == 2)

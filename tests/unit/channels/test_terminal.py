@@ -9,6 +9,7 @@ import pytest
 
 from channels.errors import NotSent, Unknown
 from channels.terminal import Closed, Listener, Piece, Preview, TerminalChannel
+from channels.testing import unreported
 from channels.types import Address, Inbound, Outbound, Receipt
 
 HERE = Address("terminal", "main")
@@ -181,7 +182,7 @@ async def test_what_is_typed_is_taken_before_it_is_confirmed() -> None:
     typing = asyncio.create_task(channel.submit("hello"))
     await settle()
     assert not typing.done()
-    running = asyncio.create_task(channel.run(take))
+    running = asyncio.create_task(channel.run(take, unreported))
     await typing
     await channel.submit("again")
     running.cancel()
@@ -198,7 +199,7 @@ async def test_what_could_not_be_stored_is_told_to_the_one_who_typed_it() -> Non
     async def take(_: object) -> None:
         raise OSError("disk full")
 
-    running = asyncio.create_task(channel.run(take))
+    running = asyncio.create_task(channel.run(take, unreported))
     with pytest.raises(OSError, match="disk full"):
         await channel.submit("hello")
     running.cancel()

@@ -11,7 +11,8 @@ from channels.adapters.telegram.channel import TelegramChannel
 from channels.adapters.telegram.receiver import Pace
 from channels.adapters.telegram.settings import TelegramSettings
 from channels.base import Command
-from channels.types import Inbound
+from channels.testing import host
+from channels.types import DeliveryReport, Inbound
 from tests.fakes.telegram import TelegramFake
 
 MENU = (Command("help", "what I can do"), Command("new", "start anew"))
@@ -41,6 +42,7 @@ class Inbox:
     refusals: list[Exception] = field(default_factory=list)
     offered: list[list[str]] = field(default_factory=list)
     before: Callable[[], None] = lambda: None
+    reports: list[DeliveryReport] = field(default_factory=list)
 
     async def take(self, batch: Sequence[Inbound]) -> None:
         self.offered.append([message.key for message in batch])
@@ -48,6 +50,9 @@ class Inbox:
         if self.refusals:
             raise self.refusals.pop(0)
         self.batches.append(list(batch))
+
+    async def report(self, report: DeliveryReport) -> None:
+        self.reports.append(report)
 
     @property
     def messages(self) -> list[Inbound]:
@@ -62,12 +67,12 @@ def channel_for(tg: TelegramFake, waits: Waits | None = None, **settings: object
     waits = waits or Waits()
     given = {"token": tg.token, "base_url": tg.base_url, **settings}
     pace = Pace(long_poll=5, answer=0.3, sleep=waits.sleep, monotonic=waits.monotonic)
-    return TelegramChannel(TelegramSettings.model_validate(given), MENU, pace=pace)
+    return TelegramChannel(TelegramSettings.model_validate(given), host(commands=MENU), pace=pace)
 
 
 @asynccontextmanager
 async def running(channel: TelegramChannel, inbox: Inbox) -> AsyncIterator[None]:
-    task = asyncio.create_task(channel.run(inbox.take))
+    task = asyncio.create_task(channel.run(inbox.take, inbox.report))
     try:
         yield
         assert not task.done(), task

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ async def channel(tg: TelegramFake) -> AsyncIterator[TelegramChannel]:
     await channel.aclose()
 
 
-def piece(text: str, at: Address = ME, **more: str) -> Outbound:
+def piece(text: str, at: Address = ME, **more: Any) -> Outbound:
     return Outbound(1, at, text, **more)
 
 
