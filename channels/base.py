@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
 
@@ -135,10 +135,23 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True)
+class Examined:
+    """One line of `nanobot doctor`: `fix` says what to do and is empty where all is well."""
+
+    level: Literal["ok", "warning", "error"]
+    subject: str
+    text: str
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelSpec:
     """What an adapter exports as `SPEC`.
 
     `create(settings, host)` makes the channel. Without `pairing`, a stranger is never answered, not even with a code.
+    `examine(settings, host)` looks, for the doctor, whether servers are reached and take our credentials; it changes
+    nothing. `login(settings, host, say)` links an account by talking to the person at the terminal; it raises
+    ChannelError (its text names the fix), and cancelling it leaves nothing behind.
     """
 
     kind: str
@@ -146,3 +159,5 @@ class ChannelSpec:
     create: Callable[[Any, Host], Channel]
     person: PersonKey | None = None
     pairing: bool = True
+    examine: Callable[[Any, Host], AsyncGenerator[Examined, None]] | None = None
+    login: Callable[[Any, Host, Callable[[str], None]], Awaitable[None]] | None = None

@@ -9,6 +9,10 @@ DeliveryError
 from __future__ import annotations
 
 
+class ChannelError(Exception):
+    """A channel can't be used as asked; its text is one line for a person and names the fix."""
+
+
 class DeliveryError(Exception):
     """`detail` is one line for a person, free of secrets."""
 
