@@ -189,7 +189,7 @@ class Outbox:
             log.exception("the channel %s failed to send outbox %s", row.channel, row.id)
             row.doubtful += 1
             return self._again(row, "a fault in the channel; the log says more", next(lane.waits))
-        state = OutboxState.SENT if receipt.settled else OutboxState.ACCEPTED
+        state = OutboxState.SENT if receipt.settled else OutboxState.RELAYED
         return Settled(row.id, state, receipt=receipt.ref or "-", at=self._clock(), doubtful=row.doubtful)
 
     def _again(self, row: Row, detail: str, wait: float) -> Settled:

@@ -66,7 +66,7 @@ def reported(s: Db, channel: str, report: DeliveryReport, now: float) -> Outbox 
         .order_by(col(Outbox.id).desc())
         .limit(1)
     ).first()
-    if row is None or row.state not in (OutboxState.ACCEPTED, OutboxState.SENT):
+    if row is None or row.state not in (OutboxState.RELAYED, OutboxState.SENT):
         return None
     if report.delivered:
         row.state = OutboxState.SENT

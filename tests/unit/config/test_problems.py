@@ -84,7 +84,7 @@ CASES = {
     ),
     "a key like no other": (
         "[workspace]\nzebra = 3\n",
-        ["config.toml:2: [workspace] zebra: unknown key; there are: path"],
+        ["config.toml:2: [workspace] zebra: unknown key; there are: path, max_file"],
     ),
     "a typo in a role": (
         '[roles]\nreasonning = "ollama"\n',
@@ -229,7 +229,7 @@ CASES = {
             'config.toml:5: [people."../eve"]: expected a name made of letters, digits, - and _',
             "config.toml:8: [people.ben] ring: 5 is ../eve's already; expected one person only",
             "config.toml:10: [people.cleo] ring: found a list; expected the number on the ring, 1 or more",
-            "config.toml:12: [people.dora] identities: unknown key; there are: role, timezone, ring",
+            "config.toml:12: [people.dora] identities: unknown key; there are: language, prefers, role, timezone, ring",
         ],
     ),
     "missing secrets": (
