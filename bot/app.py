@@ -34,7 +34,8 @@ from bot.gateway.approvals import Approvals
 from bot.gateway.bus import Bus, Lane
 from bot.gateway.commands import MENU, Commands
 from bot.gateway.ear import OwnersEar
-from bot.gateway.gate import Gate
+from bot.gateway.gate import Gate, Inside
+from bot.gateway.intake import Deaf, Intake, Means
 from bot.gateway.outbox import Outbox
 from bot.gateway.people import People, configured, outgoing, owner
 from bot.gateway.post import PostOffice
@@ -107,6 +108,7 @@ class App:
     bus: Bus
     outbox: Outbox
     gate: Gate
+    intake: Intake
     approvals: Approvals
     workers: Workers
     treasurer: Treasurer
@@ -138,6 +140,9 @@ class App:
         for turn in work.turns:
             self.bus.go_on(turn, [row for row in work.rows if row.turn == turn.id])
         self.bus.put(row for row in work.rows if row.turn not in turns)
+        for row in work.rows:
+            if row.pending:
+                self.intake.begin(row)
         # First what was cut off: what is decided starts anew, and is not to be taken for it.
         await self.workers.recover()
         await self.approvals.recover()
@@ -347,7 +352,8 @@ async def _assemble(start: Start, parts: _Parts) -> App:
     usage = Usage(models, database).report
     replies = Replies(database, lambda: agent.core.memory, status.summary, usage, agenda.reply)
     commands = Commands(bus, models, approvals, replies.table(), start.clock)
-    gate = Gate(database, people, commands, out, bus)
+    intake = _intake(parts, agent, bus)
+    gate = Gate(database, people, Inside(commands, out, bus, intake))
     return App(
         parts.discovery,
         models,
@@ -356,6 +362,7 @@ async def _assemble(start: Start, parts: _Parts) -> App:
         bus,
         out,
         gate,
+        intake,
         approvals,
         workers,
         treasurer,
@@ -371,6 +378,21 @@ async def _assemble(start: Start, parts: _Parts) -> App:
         parts.ear,
         database,
         parts.supervisor,
+    )
+
+
+def _intake(parts: _Parts, agent: Agent, bus: Bus) -> Intake:
+    return Intake(
+        Means(
+            database=parts.database,
+            channels=parts.channels,
+            supervisor=parts.supervisor,
+            bus=bus,
+            workspace=agent.core.workspace,
+            limit=lambda: agent.core.config.workspace.max_file * 2**20,
+            ears=Deaf(),
+            clock=agent.core.clock,
+        )
     )
 
 

@@ -2,7 +2,8 @@
 
 A session with something to do has a lane and one task; an idle lane leaves. What is queued when a turn starts is
 joined into it, what arrives while it runs enters at its next step, and a turn that is busy or stuck holds up nobody
-but its own session. The rows in the database are the truth: a lane holds what a restart would find again.
+but its own session. A message whose files are still being fetched waits for them, and so does what follows it. The
+rows in the database are the truth: a lane holds what a restart would find again.
 """
 
 from __future__ import annotations
@@ -40,6 +41,10 @@ class Lane:
         """Turns to go on with, before what is queued."""
         self.running = False
         self.stopped = False
+        self.revised = False
+        """The turn is stopped because what it answers was changed by its writer."""
+        self.answering: set[str] = set()
+        """References of the messages that the running turn answers."""
         self.doomed = 0
         """How many at the head of the queue were asked before a stop and end with it."""
         self.closed = False
@@ -52,14 +57,21 @@ class Lane:
         stopped, only what was asked before that.
         """
         taken: list[Inbox] = []
-        while self.queue and (self.doomed or not self.stopped) and not stands_alone(self.queue[0]):
+        while self.queue and self._enters(self.queue[0]):
             taken.append(self.take_one())
         return taken
+
+    def _enters(self, row: Inbox) -> bool:
+        if self.doomed:
+            return not stands_alone(row)
+        return not self.stopped and not row.pending and not stands_alone(row)
 
     def take_one(self) -> Inbox:
         """Take the first of the queue, whatever it is."""
         self.doomed = max(self.doomed - 1, 0)
-        return self.queue.popleft()
+        row = self.queue.popleft()
+        self.answering.add(row.ref)
+        return row
 
     def limit(self, seconds: float) -> asyncio.Timeout:
         """The scope of a turn: left by TimeoutError when its time is over or `stop` was called."""
@@ -68,17 +80,29 @@ class Lane:
 
     def stop(self) -> bool:
         """End at once what runs and what waits; false if there is neither."""
-        stoppable = self.running and not self.closed
         self.doomed = len(self.queue)
-        if stoppable:
-            self.stopped = True
-            if self._deadline is not None and not self._deadline.expired():
-                self._deadline.reschedule(asyncio.get_running_loop().time())
-        return stoppable or self.doomed > 0
+        self.arrived.set()
+        return self._cut() or self.doomed > 0
+
+    def revise(self, ref: str) -> bool:
+        """End the running turn since this message of it was changed; false if it has none such, or is over."""
+        self.revised = bool(ref) and ref in self.answering and self._cut()
+        return self.revised
+
+    def _cut(self) -> bool:
+        """End the running turn; false where none runs or its answer is being committed."""
+        if not self.running or self.closed:
+            return False
+        self.stopped = True
+        if self._deadline is not None and not self._deadline.expired():
+            self._deadline.reschedule(asyncio.get_running_loop().time())
+        return True
 
     def begin(self) -> None:
         """A turn starts; one whose messages were stopped while they waited ends as soon as it has taken them."""
         self.running, self.stopped, self.closed, self._deadline = True, self.doomed > 0, False, None
+        self.revised = False
+        self.answering = {row.ref for one in list(self.unfinished)[:1] for row in one.rows}
 
 
 def stands_alone(row: Inbox) -> bool:
@@ -119,6 +143,32 @@ class Bus:
         lane = self._lanes.get(session)
         return lane is not None and lane.stop()
 
+    def ready(self, session: str) -> None:
+        """The files of a message of this session are where they will be."""
+        if lane := self._lanes.get(session):
+            lane.arrived.set()
+
+    def unanswered(self, session: str, ref: str) -> bool:
+        """Whether this message waits for a turn, or for the end of the one that answers it."""
+        lane = self._lanes.get(session)
+        if lane is None or not ref:
+            return False
+        return any(row.ref == ref for row in lane.queue) or (
+            lane.running and not lane.closed and ref in lane.answering
+        )
+
+    def replace(self, ref: str, row: Inbox) -> None:
+        """Answer a stored message instead of the one `ref`, of which it is the newer version."""
+        lane = self._lane(row.session)
+        places = [number for number, one in enumerate(lane.queue) if one.ref == ref]
+        if places:
+            lane.queue[places[0]] = row
+        else:
+            lane.revise(ref)
+            lane.queue.appendleft(row)
+        lane.arrived.set()
+        self._wake(lane)
+
     def busy(self, session: str) -> bool:
         lane = self._lanes.get(session)
         return lane is not None and lane.running
@@ -149,6 +199,7 @@ class Bus:
     async def _work(self, lane: Lane) -> None:
         try:
             while lane.queue or lane.unfinished:
+                await self._wait_for_files(lane)
                 await self._wait_for_parts(lane)
                 async with self._slots:
                     if self._closing:
@@ -168,6 +219,11 @@ class Bus:
             del self._workers[lane.session]
             if not lane.queue and not lane.unfinished:
                 self._lanes.pop(lane.session, None)
+
+    async def _wait_for_files(self, lane: Lane) -> None:
+        while not lane.unfinished and not lane.doomed and lane.queue and lane.queue[0].pending:
+            lane.arrived.clear()
+            await lane.arrived.wait()
 
     async def _wait_for_parts(self, lane: Lane) -> None:
         while lane.queue and lane.queue[-1].more_follows:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from bot.gateway.bus import Bus
 from bot.gateway.commands import Commands
+from bot.gateway.intake import Intake
 from bot.gateway.outbox import Outbox
+from bot.gateway.parts import Arrival
 from bot.gateway.people import People, Person, outgoing
 from bot.storage import inbox as rows
 from bot.storage.database import Database
@@ -20,32 +23,29 @@ from channels.types import Inbound
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What stands behind the gate."""
+
+    commands: Commands
+    outbox: Outbox
+    bus: Bus
+    intake: Intake
+
+
 class Gate:
-    def __init__(
-        self, database: Database, people: People, commands: Commands, outbox: Outbox, bus: Bus
-    ) -> None:
+    def __init__(self, database: Database, people: People, inside: Inside) -> None:
         self._database = database
         self._people = people
-        self._commands = commands
-        self._outbox = outbox
-        self._bus = bus
+        self._commands = inside.commands
+        self._outbox = inside.outbox
+        self._bus = inside.bus
+        self._intake = inside.intake
         self._clock: Callable[[], float] = people.clock
 
     async def take(self, batch: Sequence[Inbound]) -> None:
         """Store a batch in one commit. Returns when it is durable; raises StorageError when it isn't."""
-        entries: list[Entry] = []
-        for inbound in batch:
-            person = self._people.identify(inbound.address.channel, inbound.sender.id)
-            if person is not None and inbound.addressed:
-                entries.append(await self._entry(inbound, person))
-            elif inbound.addressed and inbound.private:
-                replies = await self._people.offer_code(inbound)
-                self._outbox.put(replies)
-                if replies:
-                    log.info(
-                        "a stranger on %s was shown a pairing code: nanobot pair list",
-                        inbound.address.channel,
-                    )
+        entries = [entry for inbound in batch if (entry := await self._admitted(inbound)) is not None]
         if not entries:
             return
         stored = await self._database.write(partial(rows.store, entries=entries))
@@ -53,15 +53,49 @@ class Gate:
         for entry in stored:
             self._outbox.put(entry.replies)
             if entry.row.state == InboxState.QUEUED:
-                self._bus.put([entry.row])
+                self._answer(entry)
             if entry.act is not None and (text := entry.act()):
                 late.append(outgoing(entry.address, text, self._clock()))
         if late:
             await self._outbox.store(late)
 
+    async def _admitted(self, inbound: Inbound) -> Entry | None:
+        """What is stored of a message; None of a stranger's, of talk among others, of a change that comes too late."""
+        person = self._people.identify(inbound.address.channel, inbound.sender.id)
+        if not inbound.addressed:
+            return None
+        if person is None:
+            if inbound.private:
+                await self._offer_code(inbound)
+            return None
+        if inbound.edits and not self._bus.unanswered(str(inbound.address), inbound.edits):
+            return None
+        return await self._entry(inbound, person)
+
+    async def _offer_code(self, inbound: Inbound) -> None:
+        replies = await self._people.offer_code(inbound)
+        self._outbox.put(replies)
+        if replies:
+            log.info("a stranger on %s was shown a pairing code: nanobot pair list", inbound.address.channel)
+
+    def _answer(self, entry: Entry) -> None:
+        """Let a stored message be answered, in its session's order."""
+        row = entry.row
+        if entry.replaces:
+            self._bus.replace(entry.replaces, row)
+        else:
+            if self._bus.busy(row.session):
+                self._intake.acknowledge(row, entry.address)
+            self._bus.put([row])
+        if row.pending:
+            self._intake.begin(row)
+
     async def _entry(self, inbound: Inbound, person: Person) -> Entry:
         now = self._clock()
-        entry = Entry(_row(inbound, person, now), inbound.address, inbound.private)
+        entry = Entry(_row(inbound, person, now), inbound.address, inbound.private, replaces=inbound.edits)
+        entry.row.files = await self._intake.files(inbound, person.name)
+        entry.row.pending = any(Arrival.of(one).open for one in entry.row.files or ())
+        entry.row.quotes = await self._intake.quotes(inbound)
         reply = await self._commands.run(inbound, person.name)
         if reply is not None:
             entry.row.state = InboxState.DONE
@@ -78,7 +112,7 @@ def _row(inbound: Inbound, person: Person, now: float) -> Inbox:
         person=person.name,
         sender_name=valid(inbound.sender.name),
         text=valid(inbound.text),
-        ref=inbound.ref,
+        ref=inbound.ref or inbound.edits,
         more_follows=inbound.more_follows,
         sent_at=inbound.at.timestamp(),
         received_at=now,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import bindparam, func, update
 from sqlmodel import Session, col, select
 
-from bot.storage import sessions, values
+from bot.storage import origins, sessions, values
 from bot.storage.tables import Inbox, InboxState, Outbox, Turn, TurnState
 from channels.types import Address
 
@@ -36,6 +36,8 @@ class Entry:
     replies: list[Outbox] = field(default_factory=list)
     effect: Effect | None = None
     act: Callable[[], str] | None = None
+    replaces: str = ""
+    """Reference of the unanswered message of which this is the newer version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ def store(s: Session, entries: Sequence[Entry]) -> list[Entry]:
             values.add(s, reply)
         if entry.effect is not None:
             entry.effect(s)
+        if entry.replaces:
+            _supersede(s, entry.row, entry.replaces)
         new.append(entry)
     return new
 
@@ -84,6 +88,22 @@ def spare(s: Session) -> None:
         update(Inbox)
         .where(col(Inbox.state) == InboxState.QUEUED, col(Inbox.attempts) > 0)
         .values(attempts=Inbox.attempts - 1)
+    )
+
+
+def brought(s: Session, row: Inbox, paths: Sequence[str], now: float) -> None:
+    """A message's files are where they will be; they hold words from outside."""
+    values.change(s, row, "files", "pending")
+    origins.mark(s, paths, now)
+
+
+def _supersede(s: Session, row: Inbox, ref: str) -> None:
+    """Settle what `row` is the newer version of."""
+    s.execute(
+        update(Inbox)
+        .where(col(Inbox.state) == InboxState.QUEUED, col(Inbox.session) == row.session)
+        .where(col(Inbox.ref) == ref, col(Inbox.id) != row.id)
+        .values(state=InboxState.DONE)
     )
 
 

@@ -9,8 +9,9 @@ from sqlalchemy import bindparam, func
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
+from bot.safety.rules import Trust, worst
 from bot.storage import values
-from bot.storage.tables import Outbox, OutboxState, Turn
+from bot.storage.tables import Message, Outbox, OutboxState, Turn
 from channels.types import DeliveryReport
 
 _OUTBOX = values.table(Outbox)
@@ -78,6 +79,20 @@ def reported(s: Db, channel: str, report: DeliveryReport, now: float) -> Outbox 
     s.flush()
     s.refresh(row)
     return row
+
+
+def trust_of_answer(s: Db, channel: str, ref: str) -> Trust:
+    """Whose words one of our messages holds; of one that isn't known, the worst is assumed."""
+    row = s.exec(
+        select(Outbox)
+        .where(Outbox.channel == channel, Outbox.receipt == ref)
+        .order_by(col(Outbox.id).desc())
+        .limit(1)
+    ).first()
+    if row is None or row.turn is None:
+        return Trust.OWN if row is not None and row.kind in ("reply", "notice") else Trust.UNTRUSTED
+    labels = s.exec(select(Message.trust).where(Message.turn == row.turn).distinct()).all()
+    return worst(*(Trust(label) for label in labels))
 
 
 def recover(s: Db, channels: Sequence[str]) -> list[Outbox]:
