@@ -75,6 +75,16 @@ def telegram_html(events: Iterable[Event]) -> str:
     return "".join(html.escape(e, quote=False) if isinstance(e, str) else _tag(e) for e in events)
 
 
+def whatsapp(events: Iterable[Event]) -> str:
+    """In WhatsApp's own marks; links as their label followed by the address in brackets."""
+    return plain(events)
+
+
+def mail_html(events: Iterable[Event]) -> str:
+    """A fragment of HTML that is safe in any mail program; links to http, https and mailto only."""
+    return html.escape(plain(events)).replace("\n", "<br>\n")
+
+
 def visible(events: Iterable[Event]) -> str:
     """What a reader sees of the rendered text; links show their label only."""
     return "".join(e for e in events if isinstance(e, str))

@@ -1,15 +1,16 @@
 """Cuts Markdown into pieces within a channel's limit, each complete in itself. Pure.
 
-Lengths are UTF-16 code units, as Telegram counts them, of the source or of what a reader sees, whichever is more.
+A piece is within the limit when both its source and what a channel's measure finds in its rendering are.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from channels.graphemes import boundary_before
-from channels.markup import parse, utf16_units, visible, well_formed
+from channels.markup import Event, parse, utf16_units, visible, well_formed, whatsapp
 from channels.outline import Border, Outline, Span, containers
 
 _LEAST_FILL = 0.45
@@ -21,8 +22,21 @@ _REPEATED = 4
 _SENTENCE_END = re.compile(r"[.!?…][\"')\]*_\u00bb\u2019\u201d]*\s+|[\u3002\uff01\uff1f]\s*")
 _SPACE = re.compile(r"\s+")
 
+Measure = Callable[[Sequence[Event]], int]
+"""How long a channel finds a rendered text, in the units of its limit."""
 
-def split(markdown: str, limit: int) -> list[str]:
+
+def seen(events: Iterable[Event]) -> int:
+    """UTF-16 code units of what a reader sees: how Telegram counts."""
+    return utf16_units(visible(events))
+
+
+def rendered(events: Iterable[Event]) -> int:
+    """UTF-16 code units of the text with WhatsApp's marks: never less than its servers count."""
+    return utf16_units(whatsapp(events))
+
+
+def split(markdown: str, limit: int, measure: Measure = seen) -> list[str]:
     """Pieces of at most `limit` units, in order; none for a text in which nothing is visible.
 
     A cut code block is closed and opened again in the same language, a table's head is repeated. Cuts fall
@@ -31,41 +45,48 @@ def split(markdown: str, limit: int) -> list[str]:
     """
     pieces = []
     repeated, rest = 0, well_formed(markdown)
-    while (shown := _shown(rest, limit)) is None:
-        piece, repeated, rest = _cut(rest, repeated, limit)
+    room = _Room(limit, measure)
+    while (events := room.fits(rest)) is None:
+        piece, repeated, rest = _cut(rest, repeated, room)
         if visible(parse(piece)).strip():
             pieces.append(piece)
-    return [*pieces, _trimmed(rest)] if shown.strip() else pieces
+    return [*pieces, _trimmed(rest)] if visible(events).strip() else pieces
 
 
-def _shown(text: str, limit: int) -> str | None:
-    """What a reader sees of a text; None if it is too long for one piece."""
-    if len(text) > limit or utf16_units(text) > limit:
-        return None
-    shown = visible(parse(text))
-    return shown if utf16_units(shown) <= limit else None
+@dataclass(frozen=True, slots=True)
+class _Room:
+    limit: int
+    measure: Measure
+
+    def fits(self, text: str) -> list[Event] | None:
+        """A text as events; None if it is too long for one piece."""
+        if len(text) > self.limit or utf16_units(text) > self.limit:
+            return None
+        events = parse(text)
+        return events if self.measure(events) <= self.limit else None
 
 
-def _cut(text: str, repeated: int, limit: int) -> tuple[str, int, str]:
+def _cut(text: str, repeated: int, room: _Room) -> tuple[str, int, str]:
     """As `_apart`, for the longest first piece; the first `repeated` characters of `text` are repetition themselves.
 
     What grows in rendering, such as a table, needs a search for how much of the source makes a piece.
     """
-    low, high, room = 0, limit, limit
+    limit = room.limit
+    low, high, units = 0, limit, limit
     longest = None
     while True:
-        size = min(max(_characters(text, room), repeated + 1), len(text) - 1)
+        size = min(max(_characters(text, units), repeated + 1), len(text) - 1)
         outline = Outline(text, size)
         outline.spans = [span for span in outline.spans if utf16_units(span.opening) * _REPEATED <= limit]
         at = _border(text, size, repeated, outline)
         apart = _apart(text, at, outline)
-        if at <= repeated + 1 or _shown(apart[0], limit) is not None:
-            low, longest = room, apart
+        if at <= repeated + 1 or room.fits(apart[0]) is not None:
+            low, longest = units, apart
         else:
-            high = min(room, at)
+            high = min(units, at)
         if longest and high - low <= max(high // 8, 1):
             return longest
-        room = (low + high) // 2
+        units = (low + high) // 2
 
 
 def _characters(text: str, room: int) -> int:
