@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from bot.agent import roles
 from bot.agent.calls import Bench
 from bot.agent.helpers import introduced
-from bot.agent.outcomes import Answered, Failed, NoModelLeft, Outcome, OutOfTime, Stopped, Waits, say, words
+from bot.agent.outcomes import (
+    Answered,
+    Failed,
+    NoModelLeft,
+    Outcome,
+    OutOfTime,
+    Revised,
+    Stopped,
+    Waits,
+    say,
+    words,
+)
+from bot.agent.pictures import picture
 from bot.agent.preview import Preview
 from bot.agent.profiles import Profiles
 from bot.agent.record import INTERRUPTED, Record, Result
@@ -36,6 +49,8 @@ from providers.types import Message
 
 log = logging.getLogger(__name__)
 
+_SHOWN_SPEECH = 400
+"""Characters of what was said in a voice message that its answer repeats."""
 _PAUSED = "⏸ I wait for the owner's word."
 _MOST_ATTEMPTS = 3
 """A message that was under way at so many restarts is not run again: it may be what ends us."""
@@ -70,7 +85,8 @@ class Agent:
         core = self.core
         unfinished = lane.unfinished[0] if lane.unfinished else None
         turn_row = unfinished.turn if unfinished else None
-        record = await Record.begin(core.database, lane.session, turn_row, core.clock)
+        album = partial(picture, core.workspace)
+        record = await Record.begin(core.database, lane.session, turn_row, core.clock, album)
         if unfinished is not None:
             lane.unfinished.popleft()
             record.enter(unfinished.rows, recorded=True)
@@ -146,6 +162,8 @@ class Agent:
             async with lane.limit(deadline):
                 return await turn.run()
         except TimeoutError:
+            if lane.revised:
+                return Revised()
             return Stopped(turn.begun) if lane.stopped else OutOfTime(deadline, turn.begun)
         except Exception:
             # Catches everything: a message is answered even by a fault of ours.
@@ -161,6 +179,10 @@ class Agent:
         if notice not in ("", STARTER_NOTE) or isinstance(outcome, NoModelLeft):
             log.warning("%s: %s", record.session.key, (notice or text).replace("\n", " "))
         word = self._word(record, turn, notice, now)
+        if isinstance(outcome, Revised) and not preview:
+            text = ""  # Nothing is seen of what is given up: the answer to the newer version says it all.
+        if record.heard and text:
+            text = f"{_heard(record.heard)}\n\n{text}"
         rows = self._rows(record, text, "\n".join(filter(None, (notice, word.text))), preview)
         result = Result(type(outcome).__name__, turn.route, turn.paths, shown, told=word.keys)
         await self._commit(record, rows, result)
@@ -203,7 +225,7 @@ class Agent:
         session = record.session
         pieces = self._channels[session.channel].split(text)
         parts = [("answer", piece) for piece in pieces] + ([("notice", notice)] if notice else [])
-        reply_to = "" if session.private or not record.rows else record.rows[-1].ref
+        reply_to = record.rows[-1].ref if record.rows else ""
         now = self.core.clock()
         return [
             OutboxRow(
@@ -221,6 +243,12 @@ class Agent:
         ]
 
 
+def _heard(spoken: Sequence[str]) -> str:
+    """What a machine wrote down of the person's speech, so that they see what was answered."""
+    text = " ".join(" ".join(spoken).split())
+    return f"🎙 _{text if len(text) <= _SHOWN_SPEECH else text[:_SHOWN_SPEECH] + '…'}_"
+
+
 def _scene(core: Core, record: Record, helpers: str) -> Scene:
     """What a conversation's prompt holds; in a group nothing of what is known about a person."""
     session = record.session
@@ -231,6 +259,7 @@ def _scene(core: Core, record: Record, helpers: str) -> Scene:
         pinned=tuple(session.pinned or ()),
         summary=record.summary,
         zone=core.config.zone(record.turn.person),
+        elsewhere=bool(record.elsewhere),
     )
 
 

@@ -46,6 +46,11 @@ class Stopped:
 
 
 @dataclass(frozen=True, slots=True)
+class Revised:
+    """The person changed the message that was being answered; the newer version is answered next."""
+
+
+@dataclass(frozen=True, slots=True)
 class SpentUp:
     """One more call might cost more than one message may; `used` is how much of that it has, in words."""
 
@@ -83,7 +88,17 @@ class Failed:
 
 
 Outcome = (
-    Answered | Told | OutOfSteps | OutOfTime | Stopped | SpentUp | NoModelLeft | Reported | Waits | Failed
+    Answered
+    | Told
+    | OutOfSteps
+    | OutOfTime
+    | Stopped
+    | Revised
+    | SpentUp
+    | NoModelLeft
+    | Reported
+    | Waits
+    | Failed
 )
 
 
@@ -98,14 +113,22 @@ def say(outcome: Outcome, now: float) -> str:
             return asked.question
         case OutOfSteps() | SpentUp():
             return _at_its_limit(outcome)
-        case OutOfTime(seconds, text):
-            return f"{_begun(text)}I stopped after {_minutes(seconds)}. Say “go on”, or ask for less at once."
-        case Stopped(text):
-            return f"{_begun(text)}⏹ Stopped."
+        case OutOfTime() | Stopped() | Revised():
+            return _cut_short(outcome)
         case NoModelLeft():
             return _no_model(outcome, now)
         case Failed():
             return "Something in me failed while I worked on this; my log says what. Please try once more."
+
+
+def _cut_short(outcome: OutOfTime | Stopped | Revised) -> str:
+    match outcome:
+        case OutOfTime(seconds, text):
+            return f"{_begun(text)}I stopped after {_minutes(seconds)}. Say “go on”, or ask for less at once."
+        case Stopped(text):
+            return f"{_begun(text)}⏹ Stopped."
+        case Revised():
+            return "✏️ You changed your message; I start again."
 
 
 def _at_its_limit(outcome: OutOfSteps | SpentUp) -> str:

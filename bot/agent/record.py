@@ -5,33 +5,49 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, tzinfo
 from functools import partial
 from typing import Any
 
+from bot.gateway import parts
+from bot.gateway.parts import Arrival
 from bot.safety.audit import ANCHORS, Anchor, Anchors, Deed
 from bot.safety.rules import Trust, worst
 from bot.storage import sessions, turns
 from bot.storage.database import Database, Transaction
 from bot.storage.tables import Approval, Inbox, Outbox, Session, ToolOutput, Turn, TurnState
 from bot.storage.tables import Message as Row
-from bot.storage.turns import Ending, Said, Step
+from bot.storage.turns import Aside, Ending, Said, Step
 from bot.toolbox import ToolResult, shorten
-from providers.types import Attempt, Message, Route, Thoughts, ToolCall
+from providers.types import Attempt, Image, Message, Route, Thoughts, ToolCall
 
 log = logging.getLogger(__name__)
 
 _HISTORY_ROWS = 400
 """Most rows of earlier turns that are read: bounds a turn's cost however long the conversation is."""
+_ELSEWHERE_SECONDS = 3 * 86_400.0
+"""How far back what was said in the person's other chats is part of a conversation."""
+_LONGEST_ASIDE = 1_500
+"""Characters of one message in another chat."""
+_PICTURES = "[pictures that came with the message]"
+_PASSED_ON = "[passed on without a word of their own]"
 INTERRUPTED = "Interrupted; the outcome is unknown. Check before you do it again."
 
 _Transaction = Callable[[Transaction], Turn]
+Album = Callable[[str], Image | None]
+
+
+def no_pictures(_path: str) -> Image | None:
+    """The album of who sees none."""
+    return None
 
 
 @dataclass(slots=True)
 class _Loaded:
     session: Session
     history: list[Said]
+    elsewhere: list[Aside]
     shown: Mapping[str, Any]
     steps: list[Said]
     approvals: list[Approval]
@@ -41,6 +57,7 @@ class _Loaded:
 class Past:
     """One earlier turn, and the worst label of what of it is in the context."""
 
+    turn: int
     messages: list[Message]
     trust: Trust
 
@@ -60,13 +77,18 @@ class Result:
 
 
 class Record:
-    """`history` are the earlier turns, each a list of messages; `said` is what this turn adds, oldest first."""
+    """`history` are this chat's earlier turns; `elsewhere` those of the person's other chats, shortened; `said` is what
+    this turn adds, oldest first. `album` gives a picture by its path below the workspace.
+    """
 
-    def __init__(self, database: Database, loaded: _Loaded, turn: Turn, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, database: Database, loaded: _Loaded, turn: Turn, clock: Callable[[], float], album: Album
+    ) -> None:
         self.session = loaded.session
-        self.history = _by_turn(loaded.history)
+        self.history = _by_turn(loaded.history, album)
+        self.elsewhere = _asides(loaded.elsewhere)
         self.shown = loaded.shown
-        self.said = [_message(said) for said in loaded.steps]
+        self.said = [_message(said, album) for said in loaded.steps]
         self.labels = [Trust(said.trust) for said in loaded.steps]
         """Whose words each message of `said` holds."""
         self.turn = turn
@@ -74,6 +96,7 @@ class Record:
         """The messages that this turn answers."""
         self._database = database
         self._clock = clock
+        self._album = album
         self._unsaved: list[Row] = []
         self._unlinked: list[int] = []
         self._writing = asyncio.Lock()
@@ -83,18 +106,24 @@ class Record:
 
     @classmethod
     async def begin(
-        cls, database: Database, session: str, resume: Turn | None, clock: Callable[[], float]
+        cls,
+        database: Database,
+        session: str,
+        resume: Turn | None,
+        clock: Callable[[], float],
+        album: Album = no_pictures,
     ) -> Record:
         """Read what the turn needs in one go; calls that a restart cut off get their result here."""
         turn = resume or Turn(session=session, path=[], started_at=clock())
-        record = cls(database, await database.insist(partial(_load, turn=turn, history=True)), turn, clock)
+        loaded = await database.insist(partial(_load, turn=turn, since=clock() - _ELSEWHERE_SECONDS))
+        record = cls(database, loaded, turn, clock, album)
         await record._resume()
         return record
 
     @classmethod
     async def of_worker(cls, database: Database, turn: Turn, clock: Callable[[], float]) -> Record:
         """The record of a worker's turn, new or one to go on with: it knows nothing of the conversation."""
-        record = cls(database, await database.insist(partial(_load, turn=turn, history=False)), turn, clock)
+        record = cls(database, await database.insist(partial(_load, turn=turn)), turn, clock, no_pictures)
         await record._resume()
         return record
 
@@ -124,8 +153,32 @@ class Record:
         if recorded:
             return
         self._unlinked += [row.id for row in rows if row.id is not None]
+        for row in rows:
+            self._enter_outside(row)
         trust = worst(*(Trust(row.trust) for row in rows))
         self.add(Message("user", "\n".join(self._text(row) for row in rows)), trust)
+
+    def _enter_outside(self, row: Inbox) -> None:
+        """What a message passes on of others' words, and its pictures: before the sender's own words, labelled."""
+        quotes = [quote for quote in row.quotes or () if quote["trust"] != Trust.OWN]
+        pictures = [one.path for one in map(Arrival.of, row.files or ()) if one.picture]
+        if not quotes and not pictures:
+            return
+        text = parts.quotes_note(quotes) or _PICTURES
+        handle = f"q{row.id}" if quotes else ""
+        if handle:
+            kept = ToolOutput(
+                handle=handle,
+                session=self.session.key,
+                turn=self.turn.id or 0,
+                tool="message",
+                text=text,
+                trust=Trust.UNTRUSTED,
+                at=self._clock(),
+            )
+            self._outputs.append(kept)
+        images = tuple(image for path in pictures if (image := self._album(path)) is not None)
+        self.add(Message("user", text, images=images), Trust.UNTRUSTED, kept=handle, pictures=pictures)
 
     def unanswered(self) -> list[ToolCall]:
         """The calls that have no result yet, in order. (Their ids may occur twice: servers count from 0 each time.)"""
@@ -135,10 +188,10 @@ class Record:
                 return list(message.tool_calls[results:])
         return []
 
-    def trust_of_past(self, turns: int) -> Trust:
-        """The worst label of the summary and of so many of the newest earlier turns."""
+    def trust_of(self, turns: Sequence[Past]) -> Trust:
+        """The worst label of the summary and of these earlier turns."""
         summed_up = Trust(self.session.summary_trust) if self.summary else Trust.OWN
-        return worst(summed_up, *(past.trust for past in self.history[len(self.history) - turns :]))
+        return worst(summed_up, *(past.trust for past in turns))
 
     @property
     def summary(self) -> str:
@@ -168,7 +221,24 @@ class Record:
         """Note a tool's call for the audit log, durable with the next `save`."""
         self._deeds.append(deed)
 
-    def add(self, message: Message, trust: Trust = Trust.OWN, *, kept: str = "") -> None:
+    @property
+    def heard(self) -> list[str]:
+        """What was spoken in the messages that this turn answers."""
+        return [one.heard for row in self.rows for one in map(Arrival.of, row.files or ()) if one.heard]
+
+    def timeline(self, zone: tzinfo | None) -> list[Past]:
+        """The earlier turns of this chat and of the person's others, by time; another chat's say where and when."""
+        aside = [one.past(zone) for one in self.elsewhere]
+        return sorted([*self.history, *aside], key=lambda past: past.turn)
+
+    def add(
+        self,
+        message: Message,
+        trust: Trust = Trust.OWN,
+        *,
+        kept: str = "",
+        pictures: Sequence[str] = (),
+    ) -> None:
         """Append a message; it is on disk after the next `save` or `finish`."""
         self.said.append(message)
         self.labels.append(trust)
@@ -184,6 +254,7 @@ class Record:
                 thoughts=_stored(message.thoughts),
                 trust=trust,
                 kept=kept,
+                images=list(pictures) or None,
                 created_at=self._clock(),
             )
         )
@@ -275,13 +346,19 @@ class Record:
             log.warning("the end of the audit log could not be anchored: %s", error)
 
     def _text(self, row: Inbox) -> str:
-        return row.text if self.session.private else f"{row.sender_name or row.person}: {row.text}"
+        """A message in its sender's own words, with what came along named."""
+        files = [Arrival.of(one) for one in row.files or ()]
+        own = [quote for quote in row.quotes or () if quote["trust"] == Trust.OWN]
+        said = (parts.quotes_note(own), row.text, parts.spoken(files), parts.files_note(files))
+        text = "\n".join(part for part in said if part) or _PASSED_ON
+        return text if self.session.private else f"{row.sender_name or row.person}: {text}"
 
 
-def _message(said: Said) -> Message:
+def _message(said: Said, album: Album) -> Message:
     calls = tuple(ToolCall(call["id"], call["name"], call["arguments"]) for call in said.tool_calls or ())
+    images = tuple(image for path in said.images or () if (image := album(path)) is not None)
     role: Any = said.role  # written by `add`
-    return Message(role, said.content, calls, said.tool_call_id, thoughts=_thoughts(said.thoughts))
+    return Message(role, said.content, calls, said.tool_call_id, images, _thoughts(said.thoughts))
 
 
 def _stored(thoughts: Thoughts | None) -> dict[str, Any] | None:
@@ -297,28 +374,73 @@ def _thoughts(stored: Mapping[str, Any] | None) -> Thoughts | None:
     return Thoughts(Route(stored["provider"], stored["model"]), tuple(stored["blocks"]))
 
 
-def _load(s: Transaction, turn: Turn, *, history: bool) -> _Loaded:
+def _load(s: Transaction, turn: Turn, since: float | None = None) -> _Loaded:
+    """`since`, in epoch seconds, is how far back the person's other chats count; None: no conversation is read."""
     row = sessions.get(s, turn.session)
     assert row is not None  # noqa: S101 -- made with the message that started the turn
-    after = max(row.history_after, row.summarised)
-    past = turns.history(s, turn.session, after, _HISTORY_ROWS) if history else []
     steps = turns.steps(s, turn.id) if turn.id is not None else []
     asked = turns.approvals(s, turn.id) if turn.id is not None else []
-    return _Loaded(row, past, turns.shown(s, turn.session) if history else {}, steps, asked)
+    if since is None:
+        return _Loaded(row, [], [], {}, steps, asked)
+    after = max(row.history_after, row.summarised)
+    past = turns.history(s, turn.session, after, _HISTORY_ROWS)
+    aside = turns.elsewhere(s, row, since) if row.private and row.person else []
+    return _Loaded(row, past, aside, turns.shown(s, turn.session), steps, asked)
 
 
-def _by_turn(transcript: Sequence[Said]) -> list[Past]:
+def _by_turn(transcript: Sequence[Said], album: Album) -> list[Past]:
+    newest = transcript[-1].turn if transcript else 0
     grouped: dict[int, list[Said]] = {}
     for said in transcript:
-        grouped.setdefault(said.turn, []).append(_left_behind(said))
+        # A question about a picture that was sent right before is asked as often as one with it.
+        looked_at = said.images and said.turn == newest
+        grouped.setdefault(said.turn, []).append(said if looked_at else _left_behind(said))
     return [
-        Past([_message(said) for said in turn], worst(*(Trust(said.trust) for said in turn)))
-        for turn in grouped.values()
+        Past(number, [_message(said, album) for said in turn], worst(*(Trust(said.trust) for said in turn)))
+        for number, turn in grouped.items()
     ]
 
 
 def _left_behind(said: Said) -> Said:
     """What came from outside leaves the context with its turn; a handle to it stays."""
-    if said.role != "tool" or said.trust == Trust.OWN or not said.kept:
+    if said.trust == Trust.OWN or said.role == "assistant" or not (said.kept or said.images):
         return said
-    return said._replace(content=f"[from outside; result_read {said.kept} shows it again]", trust=Trust.OWN)
+    if not said.kept:
+        return said._replace(content="[a picture]", trust=Trust.OWN, images=None)
+    again = f"[from outside; result_read {said.kept} shows it again]"
+    return said._replace(content=again, trust=Trust.OWN, images=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Aside:
+    """One turn of another of the person's chats."""
+
+    turn: int
+    channel: str
+    at: float
+    said: list[Said]
+
+    def past(self, zone: tzinfo | None) -> Past:
+        when = datetime.fromtimestamp(self.at, UTC).astimezone(zone)
+        first, *others = [_message(one, no_pictures) for one in self.said]
+        place = f"(on {self.channel}, {when:%a %d %b %H:%M})"
+        messages = [replace(first, content=f"{place} {first.content}"), *others]
+        return Past(self.turn, messages, worst(*(Trust(one.trust) for one in self.said)))
+
+
+def _asides(found: Sequence[Aside]) -> list[_Aside]:
+    """By turn; one whose beginning was not read is left out."""
+    grouped: dict[int, list[Aside]] = {}
+    for aside in found:
+        grouped.setdefault(aside.said.turn, []).append(aside)
+    return [
+        _Aside(number, turn[0].channel, turn[0].at, [_cut(_left_behind(one.said)) for one in turn])
+        for number, turn in grouped.items()
+        if turn[0].said.role == "user"
+    ]
+
+
+def _cut(said: Said) -> Said:
+    return said._replace(
+        content=shorten(said.content, _LONGEST_ASIDE), tool_calls=None, thoughts=None, images=None
+    )

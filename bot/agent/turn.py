@@ -207,9 +207,10 @@ class Turn:
         self.room = room = core.calibration.room(str(first.route), room) if first else room
         room = min(room, self._most_tokens or room)
         notes = self._notes if tools else [*self._notes, Message("user", _ANSWER_NOW)]
-        past = [turn.messages for turn in record.history]
+        timeline = record.timeline(core.config.zone(record.turn.person))
+        past = [turn.messages for turn in timeline]
         fitted = budget.fit(seat.system(), past, [*record.said, *notes], budget=room)
-        self._past_trust = record.trust_of_past(fitted.turns)
+        self._past_trust = record.trust_of(timeline[len(timeline) - fitted.turns :])
         self._estimated = estimate_tokens(fitted.messages, offered)
         return ChatRequest(
             messages=fitted.messages,

@@ -128,6 +128,8 @@ class Session(_Row, table=True):
     created_at: float
     updated_at: float
 
+    __table_args__ = (Index("session_of_person", "person", "updated_at"),)
+
 
 class Inbox(_Row, table=True):
     """One message that was taken. (`channel`, `key`) is unique, so that a second delivery changes nothing."""
@@ -199,7 +201,9 @@ class Message(_Row, table=True):
     trust: str = "own"
     """own or untrusted: whose words it holds (`bot.safety.rules.Trust`)."""
     kept: str = ""
-    """Handle of the `tool_output` that holds the whole of what a tool said."""
+    """Handle of the `tool_output` that holds the whole of what a tool said, or of what a person passed on."""
+    images: list[str] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    """Paths of pictures below the workspace."""
     created_at: float
 
     __table_args__ = (Index("message_history", "session", "id"),)

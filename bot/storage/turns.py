@@ -21,6 +21,7 @@ from bot.storage.tables import (
     Message,
     NoticeState,
     Outbox,
+    Session,
     ToolOutput,
     Turn,
     TurnState,
@@ -31,7 +32,7 @@ _TAKE = _INBOX.update().where(_INBOX.c.id.in_(bindparam("these", expanding=True)
 _TAKE_ALL = _INBOX.update().where(
     or_(_INBOX.c.turn == bindparam("of"), _INBOX.c.id.in_(bindparam("these", expanding=True)))
 )
-_SAID_OF = ("turn", "role", "content", "tool_calls", "tool_call_id", "trust", "thoughts", "kept")
+_SAID_OF = ("turn", "role", "content", "tool_calls", "tool_call_id", "trust", "thoughts", "kept", "images")
 _SAID = select(*(_MESSAGE.c[name] for name in _SAID_OF))
 _STEPS = _SAID.where(_MESSAGE.c.turn == bindparam("that")).order_by(_MESSAGE.c.id)
 _HISTORY = (
@@ -41,8 +42,29 @@ _HISTORY = (
     .order_by(_MESSAGE.c.id.desc())
     .limit(bindparam("most"))
 )
+_SESSION = values.table(Session)
+_OTHERS = (
+    select(_SESSION.c.key, _SESSION.c.channel, _SESSION.c.history_after)
+    .where(_SESSION.c.person == bindparam("whose"), _SESSION.c.updated_at > bindparam("since"))
+    .where(_SESSION.c.key != bindparam("here"), _SESSION.c.private)
+    .order_by(_SESSION.c.updated_at.desc())
+    .limit(bindparam("most"))
+)
+_TALK = (
+    select(*(_MESSAGE.c[name] for name in _SAID_OF), _MESSAGE.c.created_at)
+    .join(_TURN, _MESSAGE.c.turn == _TURN.c.id)
+    .where(_MESSAGE.c.session == bindparam("of"), _MESSAGE.c.id > bindparam("after"))
+    .where(_MESSAGE.c.created_at > bindparam("since"), _MESSAGE.c.role.in_(("user", "assistant")))
+    .where(_TURN.c.state == TurnState.DONE, _TURN.c.task.is_(None), _MESSAGE.c.content != "")
+    .order_by(_MESSAGE.c.id.desc())
+    .limit(bindparam("most"))
+)
 _ABANDON = _TURN.update().where(_TURN.c.parent == bindparam("of"), _TURN.c.state != TurnState.DONE)
 _SHOWN = select(_NOTICE.c.shown).where(_NOTICE.c.session == bindparam("of"))
+
+
+_OTHER_CHATS = 6
+_OTHERS_MESSAGES = 12
 
 
 class Said(NamedTuple):
@@ -56,6 +78,15 @@ class Said(NamedTuple):
     trust: str
     thoughts: dict[str, Any] | None
     kept: str
+    images: list[str] | None = None
+
+
+class Aside(NamedTuple):
+    """Something that was said in another of a person's chats, and when (epoch seconds)."""
+
+    channel: str
+    at: float
+    said: Said
 
 
 @dataclass(slots=True)
@@ -199,6 +230,20 @@ def history(s: Db, session: str, after: int, limit: int) -> list[Said]:
     return [said for said in kept if said.turn not in cut]
 
 
+def elsewhere(s: Db, session: Session, since: float) -> list[Aside]:
+    """What was lately said in a person's other private chats, in finished turns: of each chat the newest, oldest first,
+    without what tools said, and nothing from before this chat or the other was started afresh.
+    """
+    found: list[Aside] = []
+    given = {"whose": session.person, "since": since, "here": session.key, "most": _OTHER_CHATS}
+    for key, channel, forgotten in s.connection().execute(_OTHERS, given).all():
+        after = max(forgotten, session.history_after)
+        of = {"of": key, "after": after, "since": since, "most": _OTHERS_MESSAGES}
+        rows = s.connection().execute(_TALK, of).all()
+        found += (Aside(channel, row[-1], Said(*row[:-1])) for row in reversed(rows))
+    return found
+
+
 def steps(s: Db, turn: int) -> list[Said]:
     """What a turn has recorded so far, oldest first."""
     return [Said(*row) for row in s.connection().execute(_STEPS, {"that": turn})]
@@ -214,6 +259,8 @@ def _append(s: Db, turn: Turn, step: Step) -> int:
     for message in step.messages:
         message.turn = number
     values.add_all(s, step.messages)
+    for output in step.outputs:
+        output.turn = number
     values.add_all(s, step.outputs)
     step.anchor = audit.append(s, turn, step.deeds)
     return number

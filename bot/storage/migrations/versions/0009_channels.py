@@ -15,6 +15,8 @@ def upgrade() -> None:
     op.add_column("inbox", sa.Column("pending", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("outbox", sa.Column("file", sa.JSON(), nullable=True))
     op.add_column("outbox", sa.Column("choices", sa.JSON(), nullable=True))
+    op.add_column("message", sa.Column("images", sa.JSON(), nullable=True))
+    op.create_index("session_of_person", "session", ["person", "updated_at"])
     op.create_index("outbox_receipt", "outbox", ["channel", "receipt"])
     op.create_table(
         "channel_state",
