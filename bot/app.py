@@ -149,6 +149,7 @@ class App:
 
     def receive(self) -> None:
         """Let the channels take messages in, look for models where there are none, and run what is due."""
+        self.outbox.other_way = self.post.other_way
         for kind, channel in self.channels.items():
             receive = partial(channel.run, self.gate.take, partial(self.outbox.reported, kind))
             self._receivers.append(self._supervisor.keep(f"channel {kind}", receive))

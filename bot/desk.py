@@ -64,6 +64,14 @@ class Workers(Protocol):
     async def cancel(self, session: str, name: str) -> bool: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Enclosed:
+    """A file that goes with a message: what the reader's program shall call it, and its bytes."""
+
+    name: str
+    content: bytes = field(repr=False)
+
+
 class Post(Protocol):
     """The way to people, outside of answers."""
 
@@ -75,8 +83,14 @@ class Post(Protocol):
         """The names of all who may write to us."""
         ...
 
-    async def send(self, person: str, text: str, channel: str = "") -> str:
-        """Write to a person; returns the channel it goes by. Raises ToolError where there is no chat to write to."""
+    async def send(self, person: str, text: str, channel: str = "", file: Enclosed | None = None) -> str:
+        """Write to a person; returns the channel it goes by. Raises ToolError where there is no chat to write to, or it
+        doesn't take the file.
+        """
+        ...
+
+    async def into(self, session: str, text: str, file: Enclosed) -> None:
+        """Send a file into a chat. Raises ToolError where its channel doesn't take it."""
         ...
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +30,12 @@ log = logging.getLogger(__name__)
 _LONGEST_WAIT = 300.0
 """Seconds between two tries of the same row, unless the channel's server asks for more."""
 _SHORTEST_WAIT = 0.5
+_GIVEN_UP_AFTER = 86_400.0
+"""Seconds after which a message may go to another channel of the same person."""
+_TRIED_FOR = 600.0
+"""Seconds of trying in this run that come before: a day may have gone by with the machine switched off."""
+OtherWay = Callable[[Row], Awaitable[Address | None]]
+"""Where a person who can't be reached by a row's channel may be reached instead."""
 _REPEAT_MARK = "🔁 (maybe sent twice)\n"
 
 
@@ -40,6 +46,8 @@ class _Lane:
     """Reserved by a transaction under way, or delivering."""
     nudge: asyncio.Event = field(default_factory=asyncio.Event)
     waits: Iterator[float] = field(default_factory=lambda: backoff(1.0, _LONGEST_WAIT))
+    failing_since: float | None = None
+    """Since when nothing of it could be delivered (epoch seconds)."""
 
 
 class Outbox:
@@ -54,6 +62,7 @@ class Outbox:
         self._channels = channels
         self._supervisor = supervisor
         self._clock = clock
+        self.other_way: OtherWay = _nowhere
         self._lanes: dict[str, _Lane] = {}
         self._settled = asyncio.Event()
 
@@ -151,12 +160,47 @@ class Outbox:
                 await self._settle(None, row)
             lane.nudge.clear()
             settled = await self._send(row, lane)
+            moved: list[Row] = []
+            if settled.state == OutboxState.QUEUED:
+                moved = await self._moved(row, lane)
+                settled = replace(settled, state=OutboxState.MOVED) if moved else settled
+            else:
+                lane.failing_since = None
             if settled.state != OutboxState.QUEUED:
                 lane.rows.popleft()
                 lane.waits = backoff(1.0, _LONGEST_WAIT)
             claimed = lane.rows[0] if lane.rows and lane.rows[0].not_before <= self._clock() else None
-            await self._settle(settled, claimed)
+            await self._settle(settled, claimed, moved)
         del self._lanes[session]
+
+    async def _moved(self, row: Row, lane: _Lane) -> list[Row]:
+        """The same message for another channel, where this one has failed for a day; else nothing."""
+        now = self._clock()
+        lane.failing_since = lane.failing_since or now
+        tried = now - lane.failing_since >= _TRIED_FOR
+        if not tried or now - row.created_at < _GIVEN_UP_AFTER or row.kind == "reply":
+            return []
+        other = await self.other_way(row)
+        if other is None:
+            return []
+        log.warning("outbox %s goes to %s, since %s failed for a day", row.id, other, row.session)
+        told = f"📮 This could not be delivered by {row.channel} ({row.error}), so here it is:\n\n"
+        pieces = self._channels[other.channel].split(told + row.text) or [told]
+        return [
+            Row(
+                session=str(other),
+                channel=other.channel,
+                chat=other.chat,
+                thread=other.thread,
+                turn=row.turn,
+                kind=row.kind,
+                text=piece,
+                file=row.file if number == 0 else None,
+                choices=row.choices if number == 0 else None,
+                created_at=now,
+            )
+            for number, piece in enumerate(pieces)
+        ]
 
     async def _send(self, row: Row, lane: _Lane) -> Settled:
         assert row.id is not None  # noqa: S101 -- stored rows only
@@ -203,10 +247,16 @@ class Outbox:
             row.id, OutboxState.QUEUED, error=detail, not_before=row.not_before, doubtful=row.doubtful
         )
 
-    async def _settle(self, settled: Settled | None, upcoming: Row | None) -> None:
+    async def _settle(self, settled: Settled | None, upcoming: Row | None, moved: Sequence[Row] = ()) -> None:
         """Commit, however long the disk refuses: what was delivered must not be forgotten."""
         claim = upcoming.id if upcoming is not None else None
-        await self._database.insist(partial(rows.settle, done=settled, claim=claim))
+
+        def undo() -> None:
+            for row in moved:
+                row.id = None
+
+        await self._database.insist(partial(rows.settle, done=settled, claim=claim, moved=moved), undo)
+        self.put(moved)
         self._settled.set()
 
     async def _sleep(self, lane: _Lane, seconds: float) -> None:
@@ -221,3 +271,8 @@ def _file(row: Row) -> File | None:
     if row.file is None:
         return None
     return File(Path(row.file["path"]), row.file["name"], row.file["mime"], Media(row.file["kind"]))
+
+
+async def _nowhere(_row: Row) -> Address | None:
+    """Before the app is put together."""
+    return None

@@ -40,8 +40,10 @@ def add(s: Db, rows: Sequence[Outbox]) -> list[Outbox]:
     return list(rows)
 
 
-def settle(s: Db, done: Settled | None, claim: int | None) -> None:
-    """Write down how a send ended, and claim the next row, in one commit."""
+def settle(s: Db, done: Settled | None, claim: int | None, moved: Sequence[Outbox] = ()) -> None:
+    """Write down how a send ended, and claim the next row, in one commit; `moved` takes the place of one given up."""
+    for row in moved:
+        values.add(s, row)
     if done is not None:
         outcome = {
             "state": done.state,

@@ -1,7 +1,6 @@
 """Files of the workspace: read, write, edit, list, search. Nothing outside it, by no path trick.
 
-Every path is opened step by step below the workspace's own descriptor without following links, so that what is
-checked is what is opened: `..`, absolute paths, links and their swapping in between all end in a refusal.
+How a path is opened is `bot.workspace`'s matter.
 """
 
 from __future__ import annotations
@@ -11,27 +10,21 @@ import os
 import secrets
 import stat
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
 from pydantic import BaseModel, Field
 
-from bot.memory.keeper import folder_name
+from bot.gateway.parts import INBOX
 from bot.safety.rules import Trust
 from bot.storage import origins
 from bot.toolbox import Act, Kit, Output, ToolContext, ToolError, ToolFunction, ToolSpec
+from bot.workspace import MAX_DEPTH, anothers, folder_at, opened, parts_of, plainly
 
 _MAX_BYTES = 2_000_000
 _MAX_HITS = 200
 _MAX_FILES = 20_000
-_MAX_DEPTH = 32
-"""Folders within each other; a search holds one descriptor for each."""
-INBOX = "inbox"
-"""Where channels put the files that came with messages."""
-MEMORY = "memory"
-"""What is remembered: a folder for each person, and the household's file."""
 _READ_ONLY = ("agents", "skills", "memory", "persona.md")
 """What lies at the top and may not be written, in small letters: not every file system tells them from capitals."""
 
@@ -64,7 +57,7 @@ class SearchArguments(BaseModel):
 
 async def read(context: ToolContext, arguments: ReadArguments) -> Output:
     def run() -> str:
-        with _opened(context, arguments.path, os.O_RDONLY) as fd:
+        with opened(context, arguments.path, os.O_RDONLY) as fd:
             text = _read_text(fd, arguments.path)
         lines = text.splitlines(keepends=True)
         start = arguments.first_line - 1
@@ -94,7 +87,7 @@ async def write(context: ToolContext, arguments: WriteArguments) -> str:
 async def edit(context: ToolContext, arguments: EditArguments) -> str:
     def run() -> str:
         _refuse_read_only(arguments.path)
-        with _opened(context, arguments.path, os.O_RDONLY) as fd:
+        with opened(context, arguments.path, os.O_RDONLY) as fd:
             text = _read_text(fd, arguments.path, errors="strict")
         found = text.count(arguments.old)
         if found != 1:
@@ -111,12 +104,12 @@ async def edit(context: ToolContext, arguments: EditArguments) -> str:
 
 
 async def list_folder(context: ToolContext, arguments: ListArguments) -> str:
-    inside = _parts(arguments.path)
+    inside = parts_of(arguments.path)
 
     def run() -> str:
-        with _opened(context, arguments.path, os.O_RDONLY | os.O_DIRECTORY) as fd:
+        with opened(context, arguments.path, os.O_RDONLY | os.O_DIRECTORY) as fd:
             found = sorted(os.listdir(fd))  # noqa: PTH208 -- by descriptor, not by path
-            entries = [entry for entry in found if not _anothers(context, [*inside, entry])]
+            entries = [entry for entry in found if not anothers(context, [*inside, entry])]
             lines = [_describe(fd, entry) for entry in entries]
         return "\n".join(lines) or "(empty)"
 
@@ -125,11 +118,11 @@ async def list_folder(context: ToolContext, arguments: ListArguments) -> str:
 
 async def search(context: ToolContext, arguments: SearchArguments) -> Output:
     def readable(name: str) -> bool:
-        return not _anothers(context, _parts(name))
+        return not anothers(context, parts_of(name))
 
     def run() -> str:
         hits: list[str] = []
-        with _opened(context, arguments.path, os.O_RDONLY | os.O_DIRECTORY) as top:
+        with opened(context, arguments.path, os.O_RDONLY | os.O_DIRECTORY) as top:
             inside = (one for one in _walk(top, PurePosixPath(arguments.path)) if readable(one[0]))
             for count, (name, fd) in enumerate(inside):
                 if count >= _MAX_FILES:
@@ -149,7 +142,7 @@ async def writes(context: ToolContext, arguments: WriteArguments) -> Act:
 
     def run() -> Act:
         try:
-            with _opened(context, arguments.path, os.O_RDONLY):
+            with opened(context, arguments.path, os.O_RDONLY):
                 return Act.CHANGE
         except ToolError:
             # Not there, or not to be opened: the write itself says which.
@@ -163,7 +156,7 @@ async def _trust(context: ToolContext, paths: Iterable[str]) -> Trust:
     if context.lent is None:
         return Trust.OWN
     marked = await context.desk.database.read(origins.untrusted)
-    plain = ("/".join(_parts(path)) for path in paths)
+    plain = ("/".join(parts_of(path)) for path in paths)
     for path in plain:
         names = path.split("/")
         if path in marked or names[0].casefold() == INBOX or not await context.desk.skills.own(names):
@@ -175,92 +168,17 @@ async def _label(context: ToolContext, path: str) -> None:
     """Remember whose words a file holds that was written just now."""
     if context.lent is None:
         return
-    plain = "/".join(_parts(path))
+    plain = "/".join(parts_of(path))
     if context.situation.trust is Trust.UNTRUSTED:
         await context.desk.database.write(partial(origins.mark, paths=[plain], now=context.clock()))
     else:
         await context.desk.database.write(partial(origins.clear, paths=[plain]))
 
 
-def _parts(path: str) -> list[str]:
-    """The names on the way to a path, refused where they lead out of the workspace by their look."""
-    pure = PurePosixPath(path)
-    if pure.is_absolute() or ".." in pure.parts or "\0" in path:
-        raise ToolError(f"{path!r} is outside the workspace; use a path relative to it, without '..'.")
-    if len(pure.parts) > _MAX_DEPTH:
-        raise ToolError(f"The path is too deep; at most {_MAX_DEPTH} folders lie within each other.")
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        raise ToolError(f"{path!r} is no path; use ordinary letters.") from None
-    return [part for part in pure.parts if part != "."]
-
-
-def _anothers(context: ToolContext, parts: list[str]) -> bool:
-    """Whether a path leads into what is remembered about somebody else; in a group all of it does."""
-    if not parts or parts[0].casefold() != MEMORY:
-        return False
-    if not context.situation.private:
-        return True
-    # Compared to the letter: not every file system tells capitals apart, and then another spelling is refused.
-    below = parts[1:]
-    return bool(below) and below != ["household.md"] and below[0] != folder_name(context.person)
-
-
 def _refuse_read_only(path: str) -> None:
-    parts = [part.casefold() for part in _parts(path)]
+    parts = [part.casefold() for part in parts_of(path)]
     if parts and parts[0] in _READ_ONLY:
         raise ToolError(f"{path} can only be read here; its owner edits it.")
-
-
-@contextmanager
-def _folder(context: ToolContext, parts: list[str], *, make: bool = False) -> Iterator[int]:
-    """A descriptor of the folder at `parts`, reached without following any link."""
-    fd = os.open(context.workspace, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        for part in parts:
-            if make:
-                with suppress(FileExistsError):
-                    os.mkdir(part, dir_fd=fd)
-            below = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=fd)
-            os.close(fd)
-            fd = below
-        yield fd
-    finally:
-        os.close(fd)
-
-
-@contextmanager
-def _opened(context: ToolContext, path: str, flags: int) -> Iterator[int]:
-    """A descriptor of what is at `path`: a folder or a regular file with one name, never a link, pipe or device."""
-    parts = _parts(path)
-    if _anothers(context, parts):
-        raise ToolError(f"{path} is not for this conversation to read.")
-    with _plainly(path), _folder(context, parts[:-1]) as folder:
-        # O_NONBLOCK: opening a pipe that nobody writes to must not hang.
-        fd = os.open(parts[-1] if parts else ".", flags | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
-        try:
-            about = os.fstat(fd)
-            if not stat.S_ISDIR(about.st_mode) and (not stat.S_ISREG(about.st_mode) or about.st_nlink > 1):
-                raise ToolError(f"{path} is not an ordinary file.")
-            if stat.S_ISDIR(about.st_mode) and not flags & os.O_DIRECTORY:
-                raise ToolError(f"{path} is a folder; use files_list.")
-            yield fd
-        finally:
-            os.close(fd)
-
-
-@contextmanager
-def _plainly(path: str) -> Iterator[None]:
-    """Say an operating system's refusal in words that help a model go on."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise ToolError(f"{path} does not exist; files_list shows what does.") from None
-    except NotADirectoryError:
-        raise ToolError(f"{path}: a part of the path is not a folder (links are not followed).") from None
-    except OSError as error:
-        raise ToolError(f"{path} can't be opened: {error.strerror}.") from None
 
 
 def _replace(context: ToolContext, path: str, text: str, *, new: bool = False) -> None:
@@ -270,10 +188,10 @@ def _replace(context: ToolContext, path: str, text: str, *, new: bool = False) -
     data = text.encode()
     if len(data) > _MAX_BYTES:
         raise ToolError(f"The text has {len(data)} bytes; at most {_MAX_BYTES} can be written.")
-    parts = _parts(path)
+    parts = parts_of(path)
     if not parts:
         raise ToolError("Name a file, not the workspace itself.")
-    with _plainly(path), _folder(context, parts[:-1], make=True) as folder:
+    with plainly(path), folder_at(context, parts[:-1], make=True) as folder:
         name = parts[-1]
         mode = _mode(folder, name, path)
         draft = f".{secrets.token_hex(8)}.part"
@@ -340,7 +258,7 @@ def _walk(folder: int, at: PurePosixPath) -> Iterator[tuple[str, int]]:
             continue
         try:
             about = os.fstat(fd)
-            if stat.S_ISDIR(about.st_mode) and len(at.parts) < _MAX_DEPTH:
+            if stat.S_ISDIR(about.st_mode) and len(at.parts) < MAX_DEPTH:
                 yield from _walk(fd, at / name)
             elif stat.S_ISREG(about.st_mode) and about.st_nlink == 1 and about.st_size <= _MAX_BYTES:
                 yield str(at / name), fd

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import PurePosixPath
+
 from pydantic import BaseModel, Field
 
+from bot.desk import Enclosed
 from bot.toolbox import Act, Kit, ToolContext, ToolError, ToolFunction, ToolSpec
+from bot.workspace import content_of
+
+_LARGEST = 50_000_000
+"""Bytes; a channel may take less."""
 
 
 class MessageArguments(BaseModel):
-    text: str = Field(min_length=1, max_length=8000, description="what to write")
+    text: str = Field(default="", max_length=8000, description="what to write")
     to: str = Field(default="", description="another person's name")
     channel: str = Field(default="", description="such as telegram")
+    file: str = Field(default="", description="path to send along")
 
 
 async def sends(context: ToolContext, arguments: MessageArguments) -> Act:
@@ -20,16 +29,29 @@ async def sends(context: ToolContext, arguments: MessageArguments) -> Act:
 
 async def message(context: ToolContext, arguments: MessageArguments) -> str:
     to, channel = _reader(context, arguments.to), arguments.channel.strip().lower()
+    if not (arguments.text.strip() or arguments.file):
+        raise ToolError("The message is empty.")
+    file = await _enclosed(context, arguments.file)
     if to != context.person:
-        sent = await context.desk.post.send(to, f"✉️ {context.person}: {arguments.text}", channel)
+        sent = await context.desk.post.send(to, f"✉️ {context.person}: {arguments.text}", channel, file)
         return f"On its way to {to} by {sent}."
     here = context.session.partition(":")[0] if context.situation.private else ""
     others = [one for one in await context.desk.post.channels(to) if one != here]
+    if file is not None and channel in ("", here):
+        await context.desk.post.into(context.session, arguments.text, file)
+        return f"{file.name} is on its way into this chat; don't repeat what you wrote with it."
     if channel == here or not others:
         known = f"other channels: {', '.join(others)}" if others else "there is no other channel"
         raise ToolError(f"Just answer: this is where {to} reads you; {known}.")
-    sent = await context.desk.post.send(to, arguments.text, channel or others[0])
+    sent = await context.desk.post.send(to, arguments.text, channel or others[0], file)
     return f"On its way to {to} by {sent}."
+
+
+async def _enclosed(context: ToolContext, path: str) -> Enclosed | None:
+    if not path:
+        return None
+    content = await asyncio.to_thread(content_of, context, path, _LARGEST)
+    return Enclosed(PurePosixPath(path).name, content)
 
 
 def _reader(context: ToolContext, to: str) -> str:
@@ -48,7 +70,7 @@ SPEC = ToolSpec(
     functions=(
         ToolFunction(
             "message",
-            "Writes to the person on another channel, or to somebody else.",
+            "Sends a file, or writes to another channel or person.",
             MessageArguments,
             message,
             sends,

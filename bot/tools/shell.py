@@ -16,6 +16,7 @@ from bot.safety.rules import Trust
 from bot.safety.sandbox import Job, Limits, Ran
 from bot.storage import origins
 from bot.toolbox import Act, Kit, Output, ToolContext, ToolError, ToolFunction, ToolSpec
+from bot.workspace import PRIVATE
 
 
 class ShellArguments(BaseModel):
@@ -64,19 +65,20 @@ async def shell(context: ToolContext, arguments: ShellArguments) -> Output:
 
 
 def _hidden(context: ToolContext) -> tuple[str, ...]:
-    """What of the workspace a command must not see: other people's memory, and anybody's where a group reads."""
+    """What of the workspace a command must not see: other people's memory and what they sent, and anybody's where a
+    group reads.
+    """
     if context.situation.private:
-        return others_memory(context.workspace, context.person)
-    return ("memory",) if (context.workspace / "memory").is_dir() else ()
+        return others_folders(context.workspace, context.person)
+    return tuple(name for name in PRIVATE if (context.workspace / name).is_dir())
 
 
-def others_memory(workspace: Path, person: str) -> tuple[str, ...]:
-    """The folders below memory/ that are other people's."""
-    memory = workspace / "memory"
-    if not memory.is_dir():
-        return ()
+def others_folders(workspace: Path, person: str) -> tuple[str, ...]:
+    """The folders that are other people's."""
     own = folder_name(person)
-    return tuple(f"memory/{one.name}" for one in memory.iterdir() if one.is_dir() and one.name != own)
+    tops = (workspace / name for name in PRIVATE)
+    below = (one for top in tops if top.is_dir() for one in top.iterdir())
+    return tuple(str(one.relative_to(workspace)) for one in below if one.is_dir() and one.name != own)
 
 
 def _changed(workspace: Path, since: int) -> list[str]:

@@ -64,7 +64,7 @@ async def test_what_the_owner_keeps_for_themselves_is_never_written(
     assert workspace.joinpath("memory", "bob", "MEMORY.md").read_text() == "bob's secret"
 
 
-async def test_anothers_memory_is_not_there(sandbox: Sandbox, workspace: Path) -> None:
+async def test_anothers_folders_is_not_there(sandbox: Sandbox, workspace: Path) -> None:
     assert "secret" in (await run(sandbox, workspace, "cat memory/*/*")).output
     assert "secret" not in (await run(sandbox, workspace, "cat memory/*/*", hidden="memory/bob")).output
 
