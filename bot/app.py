@@ -37,7 +37,7 @@ from bot.gateway.ear import OwnersEar
 from bot.gateway.gate import Gate, Inside
 from bot.gateway.intake import Deaf, Intake, Means
 from bot.gateway.outbox import Outbox
-from bot.gateway.people import People, configured, outgoing, owner
+from bot.gateway.people import People, outgoing, roster
 from bot.gateway.post import PostOffice
 from bot.gateway.treasurer import Treasurer
 from bot.ops import control
@@ -77,6 +77,10 @@ _FLUSH_SECONDS = 5.0
 CHANNELS = "channels.adapters"
 
 
+OpenChannels = Callable[[Callable[[str], Host]], dict[str, Channel]]
+"""Makes channels, by kind; what it is given makes the host of each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Start:
     """What an app is started with. `announce` tells a person at the terminal why it takes longer."""
@@ -95,6 +99,8 @@ class Start:
     """Reads and checks the configuration anew, for a reload; a bot for one command has none."""
     redact: Redactor = field(default_factory=Redactor)
     """The log's, which learns of new secrets in a reload."""
+    open_channels: OpenChannels | None = None
+    """Makes the channels; without, those that are configured."""
 
 
 @dataclass(slots=True)
@@ -238,7 +244,8 @@ async def opened(start: Start) -> AsyncIterator[App]:
             store = ChannelStore(database, kind, start.clock)
             return Host(MENU, store, start.data / "channels" / kind, ear.of(kind))
 
-        channels = {"terminal": terminal, **(_channels(config, host) if start.serve_channels else {})}
+        make = start.open_channels or partial(_channels, config)
+        channels = {"terminal": terminal, **(make(host) if start.serve_channels else {})}
         for channel in channels.values():
             stack.push_async_callback(channel.aclose)
         supervisor = await stack.enter_async_context(Supervisor())
@@ -282,7 +289,7 @@ class _Parts:
 
 async def _assemble(start: Start, parts: _Parts) -> App:
     config, database, models, channels = start.loaded.config, parts.database, parts.models, parts.channels
-    people = People(database, configured(config), owner(config), start.clock)
+    people = People(database, roster(config), start.clock)
     await people.load()
     redact = start.redact
     redact.add(secrets(config, start.env))

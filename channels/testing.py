@@ -130,6 +130,8 @@ class LoopbackChannel:
         self._received_at: float | None = None
         self._sent_at: float | None = None
         self.patience = 0.0
+        self.settled = True
+        """Whether its receipts are; else tests report `later`."""
         self.file_limit = 1_000_000
         self.files: dict[str, bytes] = {}
         """What `fetch` brings, by reference."""
@@ -232,7 +234,7 @@ class LoopbackChannel:
             await self._note("failed", out.text)
             raise failure.error
         self._sent_at = time.time()
-        return Receipt(shown.ref)
+        return Receipt(shown.ref, self.settled)
 
     async def preview(self, address: Address, text: str, ref: str) -> str:
         shown = self._show(Outbound(0, address, text, edits=ref))

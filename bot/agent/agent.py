@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -51,6 +52,7 @@ log = logging.getLogger(__name__)
 
 _SHOWN_SPEECH = 400
 """Characters of what was said in a voice message that its answer repeats."""
+_ON_IT = "⏳ I am on it; this takes longer than a moment. The answer follows here by itself."
 _PAUSED = "⏸ I wait for the owner's word."
 _MOST_ATTEMPTS = 3
 """A message that was under way at so many restarts is not run again: it may be what ends us."""
@@ -104,10 +106,14 @@ class Agent:
         )
         turn = Turn(bench, record, await self._seat(bench, lane, record, preview))
         preview.start(self._house.supervisor)
+        patience = self._house.supervisor.spawn(
+            f"patience {lane.session}", self._reassure(record, channel.patience)
+        )
         try:
             outcome = await self._outcome(turn, lane, record)
         finally:
             lane.closed = True
+            patience.cancel()
             await preview.close()
         if isinstance(outcome, Waits):
             await self._wait(record, outcome, preview)
@@ -116,6 +122,15 @@ class Agent:
         if lane.stopped:
             record.enter(lane.take())
         await self._finish(record, turn, outcome, preview.ref)
+
+    async def _reassure(self, record: Record, patience: float) -> None:
+        """Tell a reader who sees nothing of an answer in the making, once, that it is."""
+        if not patience:
+            return
+        await asyncio.sleep(patience)
+        told = outgoing(address_of(record.session), _ON_IT, self.core.clock(), "notice")
+        told.reply_to = record.rows[-1].ref if record.rows else ""
+        await self._outbox.store([told])
 
     def _bench(self, core: Core, record: Record) -> Bench:
         house, session = self._house, record.session

@@ -16,16 +16,19 @@ _TOUCH = _SESSION.update().where(_SESSION.c.key == bindparam("that"))
 
 
 def touch(s: Db, address: Address, person: str, *, private: bool, now: float) -> None:
-    """See to it that there is a session at this address, and note that something happened in it."""
+    """See to it that there is a session at this address, and note that something happened in it, and whose it is: who
+    writes in a private chat may be known by another name than before.
+    """
     key = str(address)
-    if s.connection().execute(_TOUCH, {"that": key, "updated_at": now}).rowcount:
+    whose = person if private else ""
+    if s.connection().execute(_TOUCH, {"that": key, "updated_at": now, "person": whose}).rowcount:
         return
     row = Session(
         key=key,
         channel=address.channel,
         chat=address.chat,
         thread=address.thread,
-        person=person if private else "",
+        person=whose,
         private=private,
         created_at=now,
         updated_at=now,
@@ -56,9 +59,9 @@ def choose_model(s: Db, key: str, model: str) -> None:
 
 
 def forget_history(s: Db, key: str) -> None:
-    """Start afresh: what was said so far stays in the transcript and leaves the context."""
+    """Start afresh: what was said so far, here or in the person's other chats, leaves the context, not the transcript."""
     row = s.get_one(Session, key)
-    last = s.exec(select(func.max(col(Message.id))).where(Message.session == key)).one()
+    last = s.exec(select(func.max(col(Message.id)))).one()
     row.history_after = last or 0
 
 

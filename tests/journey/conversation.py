@@ -15,6 +15,7 @@ from bot import app
 from bot.app import App
 from bot.config import load_config
 from channels.terminal import Listener, Piece, Preview, TerminalChannel
+from channels.testing import LoopbackChannel
 from providers.registry import FoundProvider
 from tests.fakes.llm import LLMFake, Script
 
@@ -107,10 +108,11 @@ async def running(
     config: str,
     found: Sequence[FoundProvider] = (),
     clock: Callable[[], float] = time.time,
+    channels: Sequence[LoopbackChannel] = (),
 ) -> AsyncIterator[App]:
     """Start a bot with this configuration and its data in `folder`; stop it gently.
 
-    `found` is what there is on the machine; it may change meanwhile.
+    `found` is what there is on the machine; it may change meanwhile. `channels` run instead of those configured.
     """
     file = folder / "config.toml"
     file.write_text(config)
@@ -127,6 +129,7 @@ async def running(
         look=look,
         clock=clock,
         load=lambda: load_config(file, env),
+        open_channels=(lambda _host: {channel.kind: channel for channel in channels}) if channels else None,
     )
     async with app.opened(start) as opened:
         yield opened
