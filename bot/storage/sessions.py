@@ -59,7 +59,7 @@ def choose_model(s: Db, key: str, model: str) -> None:
 
 
 def forget_history(s: Db, key: str) -> None:
-    """Start afresh: what was said so far, here or in the person's other chats, leaves the context, not the transcript."""
+    """Start afresh: what was said so far, here or in the person's other chats, leaves the context only."""
     row = s.get_one(Session, key)
     last = s.exec(select(func.max(col(Message.id)))).one()
     row.history_after = last or 0
