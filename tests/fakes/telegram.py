@@ -11,15 +11,15 @@ As its own process: `python -m tests.fakes.telegram --port 0` prints one line of
 
 It answers as the official server does where its source could be read (tdlib/telegram-bot-api, tdlib/td,
 state of mid 2026): texts of errors, order of checks, confirmation of updates, one poller at a time, strict
-parsing of HTML and MarkdownV2. Not modelled: webhook delivery, the legacy Markdown mode, stickers, polls,
-albums, inline mode, payments.
+parsing of HTML and MarkdownV2. Webhooks are delivered to `webhook_target`, as if by a reverse proxy. Not modelled:
+the legacy Markdown mode, albums sent by bots, inline mode, payments.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Self, TypedDict, TypeVar, Unpack
 
@@ -32,10 +32,11 @@ from .telegram_api.http11 import Exchange, HttpServer
 from .telegram_api.limits import Limits
 from .telegram_api.media import MediaMethods
 from .telegram_api.messages import MessageMethods
-from .telegram_api.people import People, Refusal, Said, SayOptions, refusal
+from .telegram_api.people import People, Refusal, Said, SayOptions, Shares, refusal
 from .telegram_api.polling import Poller
 from .telegram_api.schema import Schema
 from .telegram_api.updates import UpdateQueue
+from .telegram_api.webhooks import Webhooks
 from .telegram_api.world import Action, Chat, ChatMessage, Draft, User, World
 
 TOKEN = "4242:AAFakeTokenForTestsOnly-0123456789abcd"
@@ -77,19 +78,21 @@ class TelegramFake:
         self.token = token
         self.world = World(bot, clock)
         self.updates = UpdateQueue(clock)
-        self.account = AccountMethods(self.world, self.updates, privacy=privacy)
+        self.webhooks = Webhooks(self.updates)
+        self.account = AccountMethods(self.world, self.updates, self.webhooks, privacy=privacy)
         messages = MessageMethods(self.world, limits)
-        media = MediaMethods(self.world, messages)
+        media = self.media = MediaMethods(self.world, messages)
         poller = Poller(self.updates, self.account, slow_repeats=options.get("slow_repeats", False))
         handlers = messages.table() | media.table() | self.account.table()
         self._dispatcher = Dispatcher(token, handlers, poller)
-        self._dispatcher.on_change = self._changed
+        self._dispatcher.on_change = self.webhooks.on_change = self._changed
         self._people = People(self.world, self.updates, self.account, privacy=privacy)
         self._validate = options.get("validate", True)
         self._control = Control(self)
         self._server = HttpServer(self._handle, port)
         self._port = 0
         self._waiting: list[asyncio.Future[None]] = []
+        self._albums = 0
 
     async def __aenter__(self) -> Self:
         if self._validate:
@@ -99,6 +102,7 @@ class TelegramFake:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        await self.webhooks.stop()
         await self._dispatcher.stop()
         await self._control.stop()
         await self._server.stop()
@@ -164,6 +168,11 @@ class TelegramFake:
     @property
     def actions(self) -> list[Action]:
         return self.world.actions
+
+    @property
+    def callback_answers(self) -> dict[str, dict[str, Any] | None]:
+        """By the id of the press; None where it was not answered."""
+        return self.account.callback_answers
 
     @property
     def drafts(self) -> list[Draft]:
@@ -286,9 +295,36 @@ class TelegramFake:
         caption: str = "",
         **options: Unpack[SayOptions],
     ) -> Said:
-        """A person sends a document, photo, voice, audio or video."""
+        """A person sends a document, photo, voice, audio, video, animation, video_note or sticker."""
         upload = Upload(name, "application/octet-stream", data)
         return self._did(self._people.sends(chat_id, kind, upload, caption, **options))
+
+    def user_shares(self, chat_id: int, what: Shares, **options: Unpack[SayOptions]) -> Said:
+        """A person shares a place, a contact, a poll, dice: `what` has one entry, as the Bot API has it."""
+        return self._did(self._people.shares(chat_id, what, **options))
+
+    def user_sends_album(
+        self, chat_id: int, photos: Sequence[bytes], caption: str = "", **options: Unpack[SayOptions]
+    ) -> list[Said]:
+        """A person sends photos as one album; the caption stands below the first."""
+        self._albums += 1
+        album = str(13_500_000_000_000_000 + self._albums)
+        options["extra"] = {**options.get("extra", {}), "media_group_id": album}
+        return [
+            self.user_sends(chat_id, "photo", data, caption="" if number else caption, **options)
+            for number, data in enumerate(photos)
+        ]
+
+    def user_invites(self, chat_id: int, user_id: int) -> int | None:
+        """A person brings the bot into a group."""
+        chat = self.world.add_chat(chat_id)
+        chat.members[self.world.bot.id] = "left"
+        return self._did(self._people.changes_membership(chat_id, "member", user_id))
+
+    def upgrade(self, chat_id: int, new_chat_id: int, user_id: int = 1001) -> None:
+        """A group becomes a supergroup with another number; the bot is told."""
+        self._people.upgrades(chat_id, new_chat_id, user_id)
+        self._changed()
 
     def user_edits(self, chat_id: int, message_id: int, text: str) -> int | None:
         return self._did(self._people.edits(chat_id, message_id, text))

@@ -1,98 +1,159 @@
-"""The channel: sends, edits and previews through the Bot API, and receives through `Receiver`."""
+"""The channel: sends, edits and previews through the Bot API, and receives by asking or through a webhook."""
 
 from __future__ import annotations
 
 import logging
+import ssl
 import time
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from pathlib import Path
 
 import httpx
-from telegram import Bot, LinkPreviewOptions, ReplyParameters
-from telegram.constants import ChatAction, ParseMode
-from telegram.error import BadRequest, ChatMigrated, TelegramError
+from telegram import Bot
+from telegram.constants import ChatAction
 
-from channels.adapters.telegram.errors import FAILURES, Edit, delivery_error, refused_edit, unparsable
-from channels.adapters.telegram.pacing import PreviewPace, is_group
-from channels.adapters.telegram.receiver import Pace, Receiver
+from channels.adapters.telegram.buttons import Buttons
+from channels.adapters.telegram.download import Downloads
+from channels.adapters.telegram.errors import FAILURES, delivery_error
+from channels.adapters.telegram.groups import MovedGroups
+from channels.adapters.telegram.hook import Hook
+from channels.adapters.telegram.pacing import PreviewPace
+from channels.adapters.telegram.receiver import Account, Pace, Poller
+from channels.adapters.telegram.reception import Reception
 from channels.adapters.telegram.request import BotRequest
 from channels.adapters.telegram.settings import TelegramSettings
-from channels.base import Host, TextOnly
+from channels.adapters.telegram.uploads import OFFICIAL_LIMIT, OWN_LIMIT, Uploads
+from channels.adapters.telegram.writer import CAPTION_LIMIT, MESSAGE_LIMIT, Body, Writer, formatted, thread
+from channels.base import Host
 from channels.errors import NotSent, Unknown
-from channels.markup import parse, plain, telegram_html, utf16_units, visible
+from channels.markup import parse, utf16_units, visible
 from channels.split import split
-from channels.types import Address, ChannelStatus, Outbound, Receipt, Report, Take
+from channels.types import Address, Attachment, ChannelStatus, File, Outbound, Receipt, Report, Take
 
 log = logging.getLogger(__name__)
 
-MESSAGE_LIMIT = 4096
-"""UTF-16 units after the formatting is read: https://core.telegram.org/bots/api#sendmessage"""
 _MARK_RESERVE = 64
 """Units that a mark before a repeated message may take."""
 
 _PREVIEW_LIMIT = 4000
 _PREVIEW_SECONDS = 1.5
 _POLL_GRACE_SECONDS = 10.0
-_ACTION_SECONDS = 5.0
-
-T = TypeVar("T")
-Format = tuple[str, str | None]
-"""A text and its parse mode."""
+_SIGN_SECONDS = 5.0
+_EYES = "👀"
 
 
-class TelegramChannel(TextOnly):
+class TelegramChannel:
     kind = "telegram"
+    patience = 0.0
 
     def __init__(self, settings: TelegramSettings, host: Host, *, pace: Pace | None = None) -> None:
         self.preview_interval = _PREVIEW_SECONDS if settings.streaming else 0.0
-        self._commands = host.commands
+        self.file_limit = OFFICIAL_LIMIT if settings.official else OWN_LIMIT
         self._pace = pace or Pace()
-        # Loading the certificates takes 40 ms, so both clients share them.
-        context = httpx.create_ssl_context()
-        self._requests = BotRequest(context, self._pace.answer), BotRequest(context, _POLL_GRACE_SECONDS)
-        sending, polling = self._requests
+        sending, polling, self._http = _clients(settings, self._pace)
+        self._requests = sending, polling
         self._bot = Bot(
             settings.token.get_secret_value(), settings.base_url, settings.files_url, sending, polling
         )
-        self._receiver = Receiver(
-            self._bot, polling, self._pace, lambda message: message.private or settings.groups
+        self._store = host.store
+        self._moved = MovedGroups(host.store)
+        self._buttons = Buttons(host.store)
+        self._writer = Writer(self._bot, self._moved)
+        self._uploads = Uploads(self._writer, self.file_limit)
+        self._downloads = Downloads(self._bot, settings, self._http)
+        self._account = Account(self._bot, host, self._pace)
+        self._reception = Reception(self._bot, settings.groups, self._moved, self._buttons)
+        self._receiver: Hook | Poller = (
+            Hook(self._account, settings, self._reception)
+            if settings.webhook_url
+            else Poller(self._account, polling, self._reception)
         )
-        self._no_link_preview = LinkPreviewOptions(is_disabled=True)
         self._previews = PreviewPace()
         self._sent_at: float | None = None
 
     @property
     def status(self) -> ChannelStatus:
-        link = self._receiver.link
-        return ChannelStatus(link.up, link.detail, self._receiver.received_at, self._sent_at)
+        link = self._account.link
+        return ChannelStatus(link.up, link.detail, self._reception.received_at, self._sent_at)
 
     async def run(self, take: Take, _report: Report) -> None:
-        await self._receiver.run(take, self._commands)
+        await self._receiver.run(take)
 
     async def aclose(self) -> None:
         for request in self._requests:
             await request.shutdown()
+        await self._http.aclose()
+
+    async def fetch(self, attachment: Attachment, to: Path, most: int) -> None:
+        await self._downloads.fetch(attachment.ref, to, most)
+
+    async def acknowledge(self, address: Address, ref: str) -> None:
+        try:
+            await self._bot.set_message_reaction(
+                await self._moved.chat(address), int(ref), _EYES, read_timeout=_SIGN_SECONDS
+            )
+        except FAILURES as error:  # a group may forbid reactions
+            log.debug("Telegram: a message was not marked as seen: %s", type(error).__name__)
+
+    async def working(self, address: Address) -> None:
+        try:
+            await self._bot.send_chat_action(
+                await self._moved.chat(address),
+                ChatAction.TYPING,
+                thread(address),
+                read_timeout=_SIGN_SECONDS,
+            )
+        except FAILURES as error:
+            log.debug("Telegram: the sign of typing was not shown: %s", type(error).__name__)
 
     def split(self, text: str) -> list[str]:
         return split(text, MESSAGE_LIMIT - _MARK_RESERVE)
 
     async def send(self, out: Outbound) -> Receipt:
-        ref = out.edits if out.edits and await self._replace(out) else await self._write(out)
+        ref = await self._write(out) if out.file is None else await self._send_file(out, out.file)
         self._sent_at = time.time()
         return Receipt(ref)
 
-    async def _replace(self, out: Outbound) -> bool:
-        try:
-            return await _formatted(out.text, lambda body: self._edit(out.address, out.edits, body))
-        except FAILURES as error:
-            failure = delivery_error(error)
-            if isinstance(failure, Unknown):  # but a repeated edit shows nothing twice
-                raise NotSent(failure.detail) from error
-            raise failure from error
-
     async def _write(self, out: Outbound) -> str:
+        keyboard = await self._buttons.keyboard(out.choices)
+        if out.edits:
+            try:
+                if await formatted(
+                    out.text,
+                    MESSAGE_LIMIT,
+                    lambda text, mode: self._writer.edit(out.address, out.edits, Body(text, mode, keyboard)),
+                ):
+                    return out.edits
+            except FAILURES as error:
+                failure = delivery_error(error)
+                if isinstance(failure, Unknown):  # but a repeated edit shows nothing twice
+                    raise NotSent(failure.detail) from error
+                raise failure from error
         try:
-            return await _formatted(out.text, lambda body: self._post(out, body))
+            return await formatted(
+                out.text,
+                MESSAGE_LIMIT,
+                lambda text, mode: self._writer.post(out, Body(text, mode, keyboard)),
+            )
+        except FAILURES as error:
+            raise delivery_error(error) from error
+
+    async def _send_file(self, out: Outbound, file: File) -> str:
+        """A file with its text as caption; what is too long for one follows as a message of its own."""
+        if not out.edits and utf16_units(visible(parse(out.text))) <= CAPTION_LIMIT:
+            return await self._upload(
+                out, file, Body(out.text, None, await self._buttons.keyboard(out.choices))
+            )
+        # A text that fails must not bring the file a second time.
+        note = f"file of {out.id}"
+        if await self._store.load(note) is None:
+            await self._store.save(note, {"ref": await self._upload(out, file, Body(""))})
+        ref = await self._write(out)
+        await self._store.delete(note)
+        return ref
+
+    async def _upload(self, out: Outbound, file: File, caption: Body) -> str:
+        try:
+            return await self._uploads.send(out, file, caption)
         except FAILURES as error:
             raise delivery_error(error) from error
 
@@ -102,73 +163,26 @@ class TelegramChannel(TextOnly):
         if not shown.strip() or not self._previews.allows(address, now, first=not ref):
             return ref
         try:
-            if ref and await self._edit(address, ref, (shown, None)):
+            if ref and await self._writer.edit(address, ref, Body(shown)):
                 return ref
-            return await self._post(Outbound(0, address, text), (shown, None))
+            return await self._writer.post(Outbound(0, address, text), Body(shown))
         except FAILURES as error:
             failure = delivery_error(error)
             if isinstance(failure, NotSent) and failure.retry_after:
                 self._previews.quiet(address, now, failure.retry_after)
             raise failure from error
 
-    async def working(self, address: Address) -> None:
-        try:
-            await self._bot.send_chat_action(
-                address.chat, ChatAction.TYPING, _thread(address), read_timeout=_ACTION_SECONDS
-            )
-        except FAILURES as error:
-            log.debug("Telegram: the sign of typing was not shown: %s", type(error).__name__)
 
-    async def _post(self, out: Outbound, body: Format, chat: str | int = "") -> str:
-        """A new message; returns its reference."""
-        text, mode = body
-        replied = int(out.reply_to) if out.reply_to and is_group(out.address) else None
-        try:
-            message = await self._bot.send_message(
-                chat or out.address.chat,
-                text,
-                parse_mode=mode,
-                message_thread_id=_thread(out.address),
-                link_preview_options=self._no_link_preview,
-                reply_parameters=ReplyParameters(replied, allow_sending_without_reply=True)
-                if replied
-                else None,
-            )
-        except ChatMigrated as error:
-            if chat:
-                raise
-            return await self._post(out, body, error.new_chat_id)
-        return str(message.message_id)
-
-    async def _edit(self, address: Address, ref: str, body: Format) -> bool:
-        """Replace the text of our message `ref`; false if it is no longer there to be edited."""
-        text, mode = body
-        try:
-            await self._bot.edit_message_text(
-                text, address.chat, int(ref), parse_mode=mode, link_preview_options=self._no_link_preview
-            )
-        except ChatMigrated:
-            return False
-        except BadRequest as error:
-            refusal = refused_edit(error)
-            if refusal is None:
-                raise
-            return refusal is Edit.SAME
-        return True
-
-
-async def _formatted(markdown: str, call: Callable[[Format], Awaitable[T]]) -> T:
-    """`call` with the text as HTML and, where Telegram can't read that, as plain text."""
-    events = parse(markdown)
-    if not visible(events).strip():
-        return await call((markdown, None))
-    try:
-        return await call((telegram_html(events), ParseMode.HTML))
-    except TelegramError as error:
-        if not unparsable(error):
-            raise
-    text = plain(events)
-    return await call((text if utf16_units(text) <= MESSAGE_LIMIT else markdown, None))
+def _clients(settings: TelegramSettings, pace: Pace) -> tuple[BotRequest, BotRequest, httpx.AsyncClient]:
+    """For sending, for asking, for files."""
+    proxy = settings.proxy.get_secret_value() if settings.proxy else None
+    # Loading the certificates takes 40 ms, so all clients share them.
+    context: ssl.SSLContext = httpx.create_ssl_context()
+    return (
+        BotRequest(context, pace.answer, proxy),
+        BotRequest(context, _POLL_GRACE_SECONDS, proxy),
+        httpx.AsyncClient(verify=context, proxy=proxy, timeout=pace.answer),
+    )
 
 
 def _tail(text: str) -> str:
@@ -176,7 +190,3 @@ def _tail(text: str) -> str:
     if utf16_units(text) <= _PREVIEW_LIMIT:
         return text
     return "…" + text.encode("utf-16-le", "replace")[-2 * _PREVIEW_LIMIT :].decode("utf-16-le", "ignore")
-
-
-def _thread(address: Address) -> int | None:
-    return int(address.thread) if address.thread else None

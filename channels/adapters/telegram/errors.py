@@ -26,10 +26,13 @@ UNAUTHORIZED = (
     "Telegram refuses the token: check `token` in [channels.telegram]; @BotFather shows it or makes a new one"
 )
 WEBHOOK_SET = (
-    "a webhook is set for this bot, so that Telegram delivers elsewhere; remove it with "
-    "curl https://api.telegram.org/bot<token>/deleteWebhook"
+    "a webhook is set for this bot, so that Telegram delivers to another program; stop using the bot there and remove "
+    "it with curl https://api.telegram.org/bot<token>/deleteWebhook, or make a second bot with @BotFather"
 )
-OTHER_POLLER = "another program receives with this bot's token; stop it, or make a second bot with @BotFather"
+OTHER_POLLER = (
+    "another program receives with this bot's token, so that each gets only some of the messages; stop it, or make a "
+    "second bot with @BotFather and use its token there"
+)
 
 # Certainly not sent: the request never left, or not as a whole.
 _BEFORE_SENDING = (
@@ -59,6 +62,12 @@ class Trouble(Enum):
     WEBHOOK = "webhook"
     POLLER = "other poller"
     STORAGE = "storage"
+    DELIVERY = "delivery to the webhook"
+    LISTENER = "listening for the webhook"
+
+
+NEEDS_OWNER = frozenset({Trouble.TOKEN, Trouble.WEBHOOK, Trouble.POLLER, Trouble.DELIVERY, Trouble.LISTENER})
+"""What doesn't pass by itself."""
 
 
 # The first row that fits says how a failed send counts: https://core.telegram.org/bots/api#making-requests

@@ -13,6 +13,8 @@ _WAITS = {
     Trouble.WEBHOOK: (5.0, 30.0),
     Trouble.TOKEN: (5.0, 300.0),
     Trouble.STORAGE: (1.0, 30.0),
+    Trouble.DELIVERY: (5.0, 300.0),
+    Trouble.LISTENER: (5.0, 60.0),
 }
 """Seconds after the first failure, doubled after each further one, up to the second number."""
 
@@ -28,8 +30,9 @@ class Link:
     connected: bool = False
     trouble: Trouble | None = None
     detail: str = "connecting"
+    failures: int = 0
+    """How often the same trouble was met in a row."""
     _last: Trouble | None = None
-    _failures: int = 0
     _failed_at: float = 0.0
 
     @property
@@ -38,11 +41,11 @@ class Link:
 
     def failed(self, trouble: Trouble, detail: str, now: float) -> tuple[float, str]:
         """Seconds to wait, and what to tell if that is news: a connection that breaks once is none."""
-        self._failures = self._failures + 1 if trouble is self._last else 1
+        self.failures = self.failures + 1 if trouble is self._last else 1
         self._last, self._failed_at = trouble, now
         first, most = _WAITS[trouble]
-        wait = min(most, first * 2 ** min(self._failures - 1, 16)) * (0.8 + 0.2 * self.random())
-        if trouble is Trouble.LOST and self.up and self._failures == 1:
+        wait = min(most, first * 2 ** min(self.failures - 1, 16)) * (0.8 + 0.2 * self.random())
+        if trouble is Trouble.LOST and self.up and self.failures == 1:
             return wait, ""
         news = detail if trouble is not self.trouble else ""
         self.trouble, self.detail = trouble, detail
@@ -54,5 +57,5 @@ class Link:
             return ""
         news = "" if self.up else "receiving again" if self.connected else "receiving"
         self.connected, self.trouble, self.detail = True, None, ""
-        self._last, self._failures = None, 0
+        self._last, self.failures = None, 0
         return news

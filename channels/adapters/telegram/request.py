@@ -15,6 +15,8 @@ _KEEPALIVE_SECONDS = 30.0
 _KNOWN = {400, 401, 403, 404, 409}
 """Refusals that the library tells apart by itself; it takes any other for a lost network."""
 
+_WORDS = {413: "it is larger than the server takes"}
+
 
 class FloodControl(TelegramError):
     """429. Our own, since the library's `RetryAfter` warns about its own future each time it is made."""
@@ -50,13 +52,14 @@ class BotRequest(HTTPXRequest):
 
     __slots__ = ()
 
-    def __init__(self, context: ssl.SSLContext, read_timeout: float) -> None:
+    def __init__(self, context: ssl.SSLContext, read_timeout: float, proxy: str | None = None) -> None:
         limits = httpx.Limits(max_connections=_CONNECTIONS, keepalive_expiry=_KEEPALIVE_SECONDS)
         super().__init__(
             read_timeout=read_timeout,
             write_timeout=20.0,
             connect_timeout=10.0,
             pool_timeout=10.0,
+            proxy=proxy,
             httpx_kwargs={"verify": context, "limits": limits},
         )
 
@@ -71,7 +74,7 @@ class BotRequest(HTTPXRequest):
         if status >= 300 and not body.lstrip().startswith(b"{"):
             raise NotTelegram(status)
         if status >= 300 and status not in _KNOWN:
-            raise BadRequest(f"status {status}")
+            raise BadRequest(_WORDS.get(status, f"status {status}"))
         return status, body
 
     @staticmethod

@@ -11,6 +11,7 @@ from .forms import Call
 from .lookups import find_chat
 from .messages import Handler
 from .updates import UpdateQueue
+from .webhooks import Webhooks
 from .world import Chat, World
 
 _COMMAND = re.compile(r"[a-z0-9_]{1,32}")
@@ -44,14 +45,14 @@ _RIGHTS = (
 
 
 class AccountMethods:
-    """Handlers about the bot account; a webhook is remembered, nothing is delivered to it."""
+    """Handlers about the bot account."""
 
-    def __init__(self, world: World, updates: UpdateQueue, *, privacy: bool) -> None:
+    def __init__(self, world: World, updates: UpdateQueue, webhooks: Webhooks, *, privacy: bool) -> None:
         self._world = world
+        self._webhooks = webhooks
         self._updates = updates
         self._privacy = privacy
         self.commands: dict[tuple[str, str], list[dict[str, Any]]] = {}
-        self.webhook: dict[str, Any] = {}
         self.callback_answers: dict[str, dict[str, Any] | None] = {}
 
     def table(self) -> dict[str, Handler]:
@@ -116,13 +117,16 @@ class AccountMethods:
             raise bad_request("bad webhook: An HTTPS URL must be provided for webhook")
         if not re.fullmatch(r"[A-Za-z0-9_-]{0,256}", call.text("secret_token")):
             raise bad_request("secret token contains unallowed characters")
+        allowed = call.json("allowed_updates")
+        if allowed is not None:
+            self._updates.allowed = frozenset(map(str, allowed)) or None
         self._updates.webhook_was_set()
-        self.webhook = {"url": url, "max_connections": call.integer("max_connections", 40)}
+        self._webhooks.set(url, call.text("secret_token"), call.integer("max_connections", 40))
         self._drop_if_asked(call)
         return True
 
     def delete_webhook(self, call: Call) -> bool:
-        self.webhook = {}
+        self._webhooks.remove()
         self._drop_if_asked(call)
         return True
 
@@ -134,7 +138,11 @@ class AccountMethods:
         info = {"url": "", "has_custom_certificate": False, "pending_update_count": len(self._updates)}
         if self._updates.allowed is not None:
             info["allowed_updates"] = sorted(self._updates.allowed)
-        return info | self.webhook
+        return info | self._webhooks.info
+
+    @property
+    def has_webhook(self) -> bool:
+        return bool(self._webhooks.info)
 
     def get_chat(self, call: Call) -> Any:
         chat = find_chat(self._world, call, write=False)

@@ -158,8 +158,9 @@ class Dispatcher:
             raise ApiError(400, f"Bad Request: SCHEMA {'; '.join(found)}")
 
     def _check_result(self, call: Call, result: Any) -> None:
-        if self.schema is not None and isinstance(result, dict) and "message_id" in result:
-            self.check_emitted("Message", result)
+        if self.schema is not None:
+            found = self.schema.check_result(call.method, result)
+            self.complaints.extend(f"result of {call.method}: {complaint}" for complaint in found)
 
     def check_emitted(self, kind: str, value: dict[str, Any]) -> None:
         """Complain about an object of our own that the Bot API would not send."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from .errors import WRONG_FILE, ApiError, bad_request
@@ -20,21 +20,29 @@ FOLDERS = {
     "voice": "voice",
     "audio": "music",
     "video": "videos",
+    "animation": "animations",
+    "video_note": "video_notes",
+    "sticker": "stickers",
 }
+SENT_BY_BOTS = ("document", "photo", "voice", "audio", "video")
 _SUFFIXES = {"voice": ".oga", "photo": ".jpg"}
-_MIME = {"voice": "audio/ogg", "audio": "audio/mpeg", "video": "video/mp4"}
+_MIME = {"voice": "audio/ogg", "audio": "audio/mpeg", "video": "video/mp4", "animation": "video/mp4"}
+_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"GIF8")
+_STICKER = {"type": "regular", "width": 512, "height": 512, "is_animated": False, "is_video": False}
 
 
 class MediaMethods:
     """Handlers of sendDocument and its kin, and of getFile."""
 
     def __init__(self, world: World, messages: MessageMethods) -> None:
+        self.local: Path | None = None
+        """Where a server started with --local keeps its files; it gives paths in there."""
         self._world = world
         self._messages = messages
 
     def table(self) -> dict[str, Handler]:
         return {
-            **{f"send{kind.capitalize()}": self._sender(kind) for kind in FOLDERS},
+            **{f"send{kind.capitalize()}": self._sender(kind) for kind in SENT_BY_BOTS},
             "getFile": self.get_file,
         }
 
@@ -53,6 +61,8 @@ class MediaMethods:
                 raise bad_request("wrong file identifier/HTTP URL specified")
             name = PurePath(file.path).name
         else:
+            if kind == "photo" and not upload.data.startswith(_PICTURES):
+                raise bad_request("IMAGE_PROCESS_FAILED")
             file = store_upload(self._world, kind, upload)
             name = upload.name
         details: dict[str, Any] = {
@@ -68,7 +78,7 @@ class MediaMethods:
         file = self._world.files.get(file_id)
         if file is None:
             raise bad_request("invalid file_id")
-        if file.size > MAX_DOWNLOAD:
+        if file.size > MAX_DOWNLOAD and self.local is None:
             raise bad_request("file is too big")
         if len(file.data) != file.size:
             raise bad_request(WRONG_FILE)
@@ -76,8 +86,14 @@ class MediaMethods:
             "file_id": file.file_id,
             "file_unique_id": file.unique_id,
             "file_size": file.size,
-            "file_path": file.path,
+            "file_path": file.path if self.local is None else str(_on_disk(self.local, file)),
         }
+
+
+def _on_disk(folder: Path, file: StoredFile) -> Path:
+    path = folder / PurePath(file.path).name
+    path.write_bytes(file.data)
+    return path
 
 
 def _upload(kind: str, call: Call) -> Upload | None:
@@ -106,12 +122,22 @@ def media_json(kind: str, file: StoredFile, name: str, details: dict[str, Any]) 
         "file_size": file.size,
     }
     if kind == "photo":
-        return [{**value, "width": 90, "height": 60}, {**value, "width": 1280, "height": 853}]
+        small = {
+            **value,
+            "file_id": f"{file.file_id}s",
+            "file_unique_id": f"{file.unique_id}s",
+            "file_size": 9,
+        }
+        return [{**small, "width": 90, "height": 60}, {**value, "width": 1280, "height": 853}]
+    if kind == "video_note":
+        return value | {"duration": 1, "length": 240}
+    if kind == "sticker":
+        return value | _STICKER | details
     value["mime_type"] = _MIME.get(kind) or mimetypes.guess_type(name)[0] or "application/octet-stream"
-    if kind in {"document", "audio", "video"}:
+    if kind in {"document", "audio", "video", "animation"}:
         value["file_name"] = name
-    if kind in {"voice", "audio", "video"}:
+    if kind in {"voice", "audio", "video", "animation"}:
         value["duration"] = 1
-    if kind == "video":
+    if kind in {"video", "animation"}:
         value |= {"width": 640, "height": 480}
     return value | details

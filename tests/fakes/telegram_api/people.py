@@ -34,6 +34,18 @@ class SayOptions(TypedDict, total=False):
     username: str
     entities: list[dict[str, Any]]
     date: int
+    extra: dict[str, Any]
+    """Further fields of the message: `forward_origin`, `quote`, `external_reply`, `via_bot`, `media_group_id`."""
+
+
+class Shares(TypedDict, total=False):
+    """What people share without a file, as the Bot API has it."""
+
+    location: dict[str, Any]
+    venue: dict[str, Any]
+    contact: dict[str, Any]
+    poll: dict[str, Any]
+    dice: dict[str, Any]
 
 
 class People:
@@ -52,9 +64,19 @@ class People:
     def sends(
         self, chat_id: int, kind: str, upload: Upload, caption: str = "", **options: Unpack[SayOptions]
     ) -> Said:
-        """Send a file; `kind` is document, photo, voice, audio or video."""
+        """Send a file; `kind` is document, photo, voice, audio, video, animation, video_note or sticker."""
         file = self._world.store_file(upload.data, FOLDERS[kind], "")
-        return self._deliver(chat_id, caption, kind, media_json(kind, file, upload.name, {}), options)
+        media = media_json(kind, file, upload.name, {"emoji": "😀"} if kind == "sticker" else {})
+        if kind == "animation":
+            options = {**options, "extra": {"document": media_json("document", file, upload.name, {})}}
+        return self._deliver(chat_id, caption, kind, media, options)
+
+    def shares(self, chat_id: int, what: Shares, **options: Unpack[SayOptions]) -> Said:
+        """Share a place, a contact, a poll, dice: `what` has one entry."""
+        ((kind, value),) = what.items()
+        if kind == "venue":
+            options = {**options, "extra": {**options.get("extra", {}), "location": value["location"]}}  # type: ignore[index]
+        return self._deliver(chat_id, "", kind, value, options)
 
     def _deliver(self, chat_id: int, text: str, kind: str, media: Any, options: SayOptions) -> Said:
         world = self._world
@@ -75,6 +97,7 @@ class People:
             thread_id=thread_id,
             is_topic=is_topic,
             reply_to=options.get("reply_to"),
+            extra=options.get("extra", {}),
         )
         message.date = options.get("date", message.date)
         return Said(self._tell("message", chat, message), message.message_id)
@@ -132,10 +155,12 @@ class People:
         query_id = str(4_000_000_000_000 + self._last_query)
         self._account.callback_answers[query_id] = None
         user = world.add_user(user_id or (chat_id if chat_id > 0 else 1001))
+        message = chat.messages[message_id]
+        gone = {"chat": chat.as_json(), "message_id": message_id, "date": 0}
         content: dict[str, Any] = {
             "id": query_id,
             "from": user.as_json(),
-            "message": world.message_json(chat.messages[message_id]),
+            "message": gone if message.deleted else world.message_json(message),
             "chat_instance": str(7_000_000_000 + abs(chat_id)),
             "data": data,
         }
@@ -154,6 +179,19 @@ class People:
             "new_reaction": [{"type": "emoji", "emoji": emoji}],
         }
         return self._updates.add("message_reaction", content)
+
+    def upgrades(self, chat_id: int, new_chat_id: int, user_id: int) -> None:
+        """A group becomes a supergroup with another number; both sides tell."""
+        world = self._world
+        old, new = world.chats[chat_id], world.add_chat(new_chat_id, "supergroup")
+        old.refusal = refusal("upgraded", old, new_chat_id)
+        user = world.add_user(user_id)
+        for chat, kind, other in (
+            (old, "migrate_to_chat_id", new_chat_id),
+            (new, "migrate_from_chat_id", chat_id),
+        ):
+            message = world.post(chat, user, text="", kind=kind, media=other)
+            self._updates.add("message", world.message_json(message))
 
     def changes_membership(self, chat_id: int, status: str, by_user_id: int | None = None) -> int | None:
         """Make the bot a member, an administrator, kicked (in a private chat: blocked) or left."""

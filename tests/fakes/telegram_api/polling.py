@@ -36,7 +36,7 @@ class Poller:
         self._next_conflict = 0.0
 
     def __call__(self, call: Call, exchange: Exchange, deliver: Deliver) -> None:
-        if self._account.webhook:
+        if self._account.has_webhook:
             self._refuse(conflict(WEBHOOK_ACTIVE), deliver)
             return
         self._allow(call.json("allowed_updates"))

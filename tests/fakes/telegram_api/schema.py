@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from .forms import Call
 
@@ -30,7 +30,8 @@ class Schema:
             if name != "TelegramMethod" and isinstance(model, type) and hasattr(model, "__api_method__"):
                 found[str(model.__api_method__)] = model
         objects = {
-            name: getattr(types, name) for name in ("Update", "Message", "ChatFullInfo", "User", "File")
+            name: getattr(types, name)
+            for name in ("Update", "Message", "ChatFullInfo", "User", "File", "WebhookInfo")
         }
         return cls(found, objects)
 
@@ -44,6 +45,15 @@ class Schema:
         params = {name: _decoded(value) for name, value in call.params.items()}
         params |= {name: f"attach://{name}" for name in call.files if name in model.model_fields}
         return _problems(model, params)
+
+    def check_result(self, method: str, value: Any) -> list[str]:
+        """A method's result against what it is said to return."""
+        returns = getattr(self._methods[method], "__returning__", None)
+        try:
+            parsed: Any = TypeAdapter(returns).validate_python(value)
+        except ValidationError as error:
+            return [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
+        return _extras(parsed, "")
 
     def check_object(self, kind: str, value: dict[str, Any]) -> list[str]:
         return _problems(self._types[kind], value)

@@ -83,6 +83,15 @@ class UpdateQueue:
         """Go on with another number, as the server may after a quiet week; what waits keeps its own."""
         self._next_id = next_id
 
+    def first(self) -> tuple[int, str] | None:
+        """The oldest update that waits, by its number."""
+        self._expire()
+        return (self._pending[0].id, self._pending[0].text) if self._pending else None
+
+    def drop(self, update_id: int) -> None:
+        """It was delivered."""
+        self._pending = deque(update for update in self._pending if update.id != update_id)
+
     def clear(self) -> None:
         self._pending.clear()
 

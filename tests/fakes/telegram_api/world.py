@@ -58,6 +58,8 @@ class ChatMessage:
     deleted: bool = False
     reactions: list[dict[str, Any]] = field(default_factory=list)
     history: list[Shown] = field(default_factory=list)
+    extra: dict[str, Any] = field(default_factory=dict)
+    """Further fields of its Bot API object, such as `forward_origin`."""
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> ChatMessage:
@@ -249,7 +251,9 @@ class World:
         value.update(_content(message))
         if message.reply_markup is not None:
             value["reply_markup"] = message.reply_markup
-        return value
+        if not with_reply:  # what a quoted message answers itself is not told
+            return value | {k: v for k, v in message.extra.items() if k not in {"quote", "external_reply"}}
+        return value | message.extra
 
     def _replied(self, chat: Chat, message: ChatMessage) -> ChatMessage | None:
         """In a supergroup what is no real reply counts as a reply to the message that opened its topic."""

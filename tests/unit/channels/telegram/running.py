@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from channels.adapters.telegram.channel import TelegramChannel
 from channels.adapters.telegram.receiver import Pace
 from channels.adapters.telegram.settings import TelegramSettings
 from channels.base import Command
-from channels.testing import host
+from channels.testing import MemoryStore, host
 from channels.types import DeliveryReport, Inbound
 from tests.fakes.telegram import TelegramFake
 
@@ -63,11 +63,22 @@ class Inbox:
         return [message.text for message in self.messages]
 
 
-def channel_for(tg: TelegramFake, waits: Waits | None = None, **settings: object) -> TelegramChannel:
+def channel_for(
+    tg: TelegramFake,
+    waits: Waits | None = None,
+    *,
+    store: MemoryStore | None = None,
+    heard: list[str] | None = None,
+    **settings: object,
+) -> TelegramChannel:
+    """`store` is kept over restarts, `heard` is what the owner is told, the rest are settings."""
     waits = waits or Waits()
     given = {"token": tg.token, "base_url": tg.base_url, **settings}
-    pace = Pace(long_poll=5, answer=0.3, sleep=waits.sleep, monotonic=waits.monotonic)
-    return TelegramChannel(TelegramSettings.model_validate(given), host(commands=MENU), pace=pace)
+    lent = host(commands=MENU, told=heard)
+    if store is not None:
+        lent = replace(lent, store=store)
+    pace = Pace(long_poll=5, answer=0.3, look=60, sleep=waits.sleep, monotonic=waits.monotonic)
+    return TelegramChannel(TelegramSettings.model_validate(given), lent, pace=pace)
 
 
 @asynccontextmanager

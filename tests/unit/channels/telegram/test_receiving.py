@@ -218,16 +218,92 @@ async def test_an_update_that_can_not_be_read_does_not_hold_up_the_others() -> N
         assert inbox.texts == ["before", "after"]
 
 
-async def test_edits_and_service_messages_are_no_messages(tg: TelegramFake) -> None:
+async def test_an_edit_comes_as_one_and_service_messages_are_none(tg: TelegramFake) -> None:
     inbox = Inbox()
     said = tg.user_says(42, "one")
     async with running(channel_for(tg), inbox):
-        await tg.wait_for(lambda: inbox.messages)
+        await tg.wait_for(lambda: inbox.messages and not tg.pending_updates)
+        tg.user_edits(42, said.message_id, "one")  # such as a link's preview that was found
         tg.user_edits(42, said.message_id, "one, edited")
         tg.set_membership(42, "kicked")
         tg.user_says(42, "two")
+        await tg.wait_for(lambda: len(inbox.messages) == 3)
+    assert [(message.text, message.edits) for message in inbox.messages] == [
+        ("one", ""),
+        ("one, edited", str(said.message_id)),
+        ("two", ""),
+    ]
+
+
+async def test_what_was_edited_before_it_was_fetched_comes_once_as_it_is_now(tg: TelegramFake) -> None:
+    inbox = Inbox()
+    tg.updates.allowed = frozenset({"message", "edited_message"})
+    said = tg.user_says(42, "one")
+    tg.user_says(42, "two")
+    tg.user_edits(42, said.message_id, "one, edited")
+    async with running(channel_for(tg), inbox):
+        await tg.wait_for(lambda: inbox.messages)
+    assert [(message.text, message.edits, message.key) for message in inbox.messages] == [
+        ("one, edited", "", f"42:{said.message_id}"),
+        ("two", "", inbox.messages[1].key),
+    ]
+
+
+async def test_an_edit_that_could_not_be_stored_is_offered_again(tg: TelegramFake) -> None:
+    inbox = Inbox()
+    said = tg.user_says(42, "one")
+    async with running(channel_for(tg), inbox):
+        await tg.wait_for(lambda: inbox.messages and not tg.pending_updates)
+        inbox.refusals.append(OSError("disk full"))
+        tg.user_edits(42, said.message_id, "one, edited")
         await tg.wait_for(lambda: len(inbox.messages) == 2)
-    assert inbox.texts == ["one", "two"]
+    assert inbox.texts == ["one", "one, edited"]
+
+
+async def test_who_invites_the_bot_into_a_group_is_told_to_the_bot(tg: TelegramFake) -> None:
+    inbox = Inbox()
+    async with running(channel_for(tg), inbox):
+        await tg.wait_for(lambda: tg.is_polled)
+        tg.user_invites(-100, 42)
+        tg.set_membership(-100, "left")
+        await tg.wait_for(lambda: not tg.pending_updates)
+    (message,) = inbox.messages
+    assert (message.invites, message.sender.id, message.address.chat) == (True, "42", "-100")
+
+
+async def test_all_of_an_album_is_for_the_bot_if_one_of_it_is(tg: TelegramFake) -> None:
+    async with TelegramFake(privacy=False) as group:
+        inbox = Inbox()
+        group.user_sends_album(-100, [b"a", b"b", b"c"], "@fake_bot which one?")
+        group.user_sends_album(-100, [b"d", b"e"], "for nobody")
+        async with running(channel_for(group), inbox):
+            await group.wait_for(lambda: len(inbox.messages) == 5)
+        assert [message.addressed for message in inbox.messages] == [True] * 3 + [False] * 2
+        assert all(message.more_follows for message in inbox.messages)
+
+
+async def test_everything_in_a_group_can_be_meant_for_the_bot() -> None:
+    async with TelegramFake(privacy=False) as tg:
+        inbox = Inbox()
+        tg.user_says(-100, "hello everybody")
+        async with running(channel_for(tg, groups="all"), inbox):
+            await tg.wait_for(lambda: inbox.messages)
+        assert inbox.messages[0].addressed
+
+
+async def test_what_only_the_owner_can_mend_is_told_once_and_a_passing_trouble_never(
+    tg: TelegramFake,
+) -> None:
+    heard: list[str] = []
+    tg.faults.error("getUpdates", 409, OTHER)
+    tg.faults.error("getMe", 401, times=5)
+    tg.faults.html("getMe", 502, times=9)
+    tg.user_says(42, "hello")
+    inbox = Inbox()
+    async with running(channel_for(tg, heard=heard), inbox):
+        await tg.wait_for(lambda: inbox.messages)
+    assert len(heard) == 1
+    assert "check `token` in [channels.telegram]" in heard[0]
 
 
 async def test_groups_can_be_switched_off(tg: TelegramFake) -> None:

@@ -152,7 +152,7 @@ async def test_a_group_that_became_a_supergroup_is_followed(
     tg.refuse(-100, "upgraded", -1007)
 
     await channel.send(piece("hello", GROUP))
-    await channel.send(piece("edited", GROUP, edits="1"))
+    await channel.send(piece("edited", GROUP, edits="77"))
 
     assert [message.text for message in tg.answers(-1007)] == ["hello", "edited"]
 
