@@ -35,7 +35,9 @@ from bot.gateway.bus import Bus, Lane
 from bot.gateway.commands import MENU, Commands
 from bot.gateway.ear import OwnersEar
 from bot.gateway.gate import Gate, Inside
+from bot.gateway.groups import Groups
 from bot.gateway.intake import Deaf, Intake, Means
+from bot.gateway.linking import Linking
 from bot.gateway.outbox import Outbox
 from bot.gateway.people import People, outgoing, roster
 from bot.gateway.post import PostOffice
@@ -44,6 +46,7 @@ from bot.ops import control
 from bot.ops.agenda import Agenda
 from bot.ops.control import Control
 from bot.ops.memory import Notes
+from bot.ops.personal import Personal
 from bot.ops.replies import Replies
 from bot.ops.status import Status
 from bot.reload import Living, Reloader
@@ -334,7 +337,7 @@ async def _assemble(start: Start, parts: _Parts) -> App:
             agent.core, out.store, lambda rows: out.put([r for r in rows if r.channel in channels])
         )
 
-    jobs = Jobs(plans(config), Hall(database, parts.supervisor, given, bell, start.clock))
+    jobs = Jobs(plans(config), Hall(database, parts.supervisor, given, bell, start.clock, parts.ear.of("jobs")))
     await jobs.load()
 
     def zone(person: str) -> tzinfo | None:
@@ -352,16 +355,24 @@ async def _assemble(start: Start, parts: _Parts) -> App:
         loaded=lambda: reloader.loaded,
         socket=paths.socket_path(start.data, start.env),
         jobs=jobs.report,
+        strangers=lambda: people.refused,
         clock=start.clock,
         started_at=start.clock(),
     )
     living = Living(agent, parts.discovery, people, approvals, jobs, reminders, profiles, redact)
     reloader = Reloader(start.loaded, start.load, start.env, living)
-    usage = Usage(models, database).report
-    replies = Replies(database, lambda: agent.core.memory, status.summary, usage, agenda.reply)
+    linking, groups = Linking(database, people), await Groups.load(database, people)
+    replies = Replies(
+        database,
+        lambda: agent.core.memory,
+        status.summary,
+        Usage(models, database),
+        agenda.reply,
+        Personal(people, linking),
+    )
     commands = Commands(bus, models, approvals, replies.table(), start.clock)
     intake = _intake(parts, agent, bus)
-    gate = Gate(database, people, Inside(commands, out, bus, intake))
+    gate = Gate(database, people, Inside(commands, out, bus, intake, linking, groups, _pairing(channels)))
     return App(
         parts.discovery,
         models,
@@ -410,6 +421,12 @@ async def _go_on(bus: Bus, workers: Workers, turn: Turn, rows: list[Inbox]) -> N
         bus.go_on(turn, rows)
     else:
         workers.go_on(turn)
+
+
+def _pairing(channels: Mapping[str, Channel]) -> frozenset[str]:
+    """Those channels on which a stranger is told how to be let in."""
+    kinds = (kind for kind in channels if kind != "terminal")
+    return frozenset(kind for kind in kinds if plugins.load(CHANNELS, kind, ChannelSpec).pairing)
 
 
 def _channels(config: Config, host: Callable[[str], Host]) -> dict[str, Channel]:

@@ -55,6 +55,7 @@ PARTS = (
     Part("agent.max_concurrent_turns", False, "the slots are made at the start"),
     Part("tools", True, "from the next message"),
     Part("jobs", True, "at once; a job that runs is left to its end"),
+    Part("retention", True, "from the next night"),
     Part("channels", False, "connections are made at the start"),
     Part("workspace", False, "files must not move under running work"),
 )
@@ -150,11 +151,10 @@ class Reloader:
         living, old = self._living, self._living.agent.core
         core = self._core(config, old)
         planned = plans(config)
-        identities = await living.people.paired()
         catalog = await living.discovery.follow(config)
         await old.models.adopt(catalog, config.limits)
         await Catalogues(old.models, old.database).load(old.clock())
-        living.people.adopt(people.configured(config), people.owner(config), identities)
+        living.people.adopt(people.roster(config))
         living.approvals.adopt(living.people.owner, config.agent.approval_expires)
         living.agent.core = core
         await living.jobs.adopt(planned)

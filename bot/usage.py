@@ -39,6 +39,18 @@ class Usage:
         # A write sees what still waits for a commit.
         return {"now": now, **await self.database.write(gather), "caps": self.caps()}
 
+    async def of(self, person: str) -> dict[str, Any]:
+        """What a person's own chats asked of models, today and this month."""
+        now = self.models.now()
+
+        def gather(s: Transaction) -> dict[str, Any]:
+            return {
+                "today": asdict(ledger.of_person(s, person, begin("day", now))),
+                "month": asdict(ledger.of_person(s, person, begin("month", now))),
+            }
+
+        return await self.database.write(gather)
+
     async def brief(self) -> dict[str, Any]:
         """Money today and this month, and every cap, for the status."""
         now = self.models.now()

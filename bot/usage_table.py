@@ -34,6 +34,16 @@ def brief(report: Mapping[str, Any]) -> str:
     return f"{spent}; {caps}"
 
 
+def own(report: Mapping[str, Any]) -> str:
+    """What a person's own chats came to, without the money: that is the owner's."""
+    lines = [
+        f"{title}: models were asked {one['calls']:,} times, and read {one['prompt_tokens']:,} tokens and wrote "
+        f"{one['completion_tokens']:,}."
+        for title, one in (("Today", report["today"]), ("This month", report["month"]))
+    ]
+    return "\n".join(["For you:", *lines])
+
+
 def _periods(report: Mapping[str, Any]) -> list[str]:
     rows: list[tuple[str, ...]] = [("", *_HEAD)]
     rows += [(title, *_cells(report[key])) for title, key in (("today", "today"), ("this month", "month"))]

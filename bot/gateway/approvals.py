@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
+import re
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from bot.gateway.people import CODE_ALPHABET, Person, outgoing
+from bot.gateway.people import Person, new_code, outgoing
 from bot.storage import approvals as rows
 from bot.storage.database import Database
 from bot.storage.sessions import address_of, private_of
 from bot.storage.tables import Approval, Inbox, Outbox, Session, Turn
+from channels.types import Choice
 
 _ASKED = "⏳ For this I need the owner's word. I have asked, and go on as soon as it comes."
 _UNREACHABLE = "⏳ For this I need the owner's word, but I know no chat of theirs; `nanobot chat` opens one."
@@ -38,7 +39,7 @@ class Approvals:
 
     def ask(self, approval: Approval) -> Approval:
         """Fill in whom to ask, by which code, and until when."""
-        approval.code = "".join(secrets.choice(CODE_ALPHABET) for _ in range(6))
+        approval.code = new_code(6)
         approval.asked_of = self.owner.name
         approval.expires_at = self._clock() + self._seconds
         return approval
@@ -49,14 +50,14 @@ class Approvals:
 
     async def questions(self, question: str, session: Session) -> list[Outbox]:
         """What is sent: the question to the owner, and where they are not the one who asks, a word to that one."""
-        now = self._clock()
+        now, choices = self._clock(), _choices(question)
         if session.person == self.owner.name:
-            return [outgoing(address_of(session), question, now, "question")]
+            return [outgoing(address_of(session), question, now, "question", choices)]
         chats = await self._database.read(partial(private_of, person=self.owner.name))
         if not chats:
             return [outgoing(address_of(session), f"{_UNREACHABLE}\n\n{question}", now, "question")]
         return [
-            outgoing(address_of(chats[0]), question, now, "question"),
+            outgoing(address_of(chats[0]), question, now, "question", choices),
             outgoing(address_of(session), _ASKED, now, "notice"),
         ]
 
@@ -97,6 +98,12 @@ class Approvals:
     async def _continue(self, approval: Approval) -> None:
         turn, messages = await self._database.read(partial(rows.root, number=approval.turn))
         await self.go_on(turn, messages)
+
+
+def _choices(question: str) -> tuple[Choice, ...]:
+    """Buttons for the answers that a question names in its last line."""
+    codes = re.findall(r"/approve (\w+)", question.rstrip().rpartition("\n")[2])
+    return (Choice("Yes", f"/approve {codes[-1]}"), Choice("No", f"/deny {codes[-1]}")) if codes else ()
 
 
 async def _nobody(_turn: Turn, _rows: list[Inbox]) -> None:

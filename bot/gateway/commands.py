@@ -1,6 +1,7 @@
 """What a message that begins with `/` does at once, whatever turn is running. One table feeds menus and help too.
 
-`/new` stands in the table for them; its session's own order decides when it takes effect, so the turn answers it.
+A command is one line, the first: what stands below it, such as a mail's signature, isn't read. `/new` stands in the
+table for menus and help; its session's own order decides when it takes effect, so the turn answers it.
 """
 
 from __future__ import annotations
@@ -9,33 +10,49 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from bot.config.report import nearest
 from bot.gateway.approvals import Approvals
 from bot.gateway.bus import Bus
 from bot.gateway.notices import clock
+from bot.gateway.people import Person
 from bot.models import Row, groups, listing
+from bot.safety.rules import Role
 from bot.storage import sessions
 from bot.storage.inbox import Effect
 from channels.base import Command
-from channels.types import Inbound
+from channels.types import Choice, Inbound
 from providers.client import ModelClient
 from providers.errors import UnknownName
 
+
+@dataclass(frozen=True, slots=True)
+class Entry(Command):
+    """One entry of the menu. What is `owners` does nothing for anybody else."""
+
+    owners: bool = False
+
+
 MENU = (
-    Command("help", "what I can do"),
-    Command("new", "start a new conversation"),
-    Command("stop", "stop the answer that is being made"),
-    Command("status", "what runs, what waits, which models answer"),
-    Command("usage", "what models have cost today and this month, and what is left"),
-    Command("approve", "let me do what I asked for: /approve CODE"),
-    Command("deny", "don't let me do it: /deny CODE"),
-    Command("memory", "what I know about you"),
-    Command("forget", "drop facts about you: /forget WORDS"),
-    Command("jobs", "your reminders, and what I do by the clock"),
-    Command("why", "which models and tools stood behind my last answer"),
-    Command("model", "show or choose the model: /model NAME, /model auto"),
+    Entry("help", "what I can do"),
+    Entry("new", "start a new conversation"),
+    Entry("stop", "stop the answer that is being made"),
+    Entry("status", "what runs, what waits, which models answer"),
+    Entry("usage", "how much models were asked today and this month"),
+    Entry("approve", "let me do what I asked for: /approve CODE", owners=True),
+    Entry("deny", "don't let me do it: /deny CODE", owners=True),
+    Entry("memory", "what I know about you"),
+    Entry("forget", "drop facts about you: /forget WORDS"),
+    Entry("jobs", "your reminders, and what I do by the clock"),
+    Entry("why", "which models and tools stood behind my last answer"),
+    Entry("model", "show or choose the model: /model NAME, /model auto"),
+    Entry("language", "the language I answer in: /language NAME, /language auto"),
+    Entry("link", "write to me on another channel too, as the same person"),
 )
-
-
+_HELLO = "Hello! Just write to me.\n\n"
+_LABEL = 20
+"""Characters of a button."""
+_BUTTONS = 5
+"""Models that /model shows as buttons."""
 _SHOWN = 6
 """Models of one provider that /model names."""
 
@@ -44,12 +61,14 @@ _SHOWN = 6
 class Reply:
     """What a command says, and what it changes in the same transaction. An empty text says nothing.
 
-    `act` is called once the command is stored, in its place among the messages; it may say something too.
+    `act` is called once the command is stored, in its place among the messages; it may say something too. `choices` are
+    offered as buttons.
     """
 
     text: str
     effect: Effect | None = None
     act: Callable[[], str] | None = None
+    choices: tuple[Choice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +79,18 @@ class Asked:
     session: str
     private: bool
     argument: str
+    role: Role = Role.USER
+    channel: str = ""
+    sender: str = ""
+    """Their id on the channel."""
+
+    @property
+    def in_confidence(self) -> bool:
+        """Whether it is the owner, among ourselves: the house's affairs are told to nobody else."""
+        return self.private and self.role is Role.OWNER
 
 
-Text = Callable[[Asked], Awaitable[str]]
+Text = Callable[[Asked], Awaitable[str | Reply]]
 """What a command answers that has no part in the order of messages."""
 
 
@@ -83,32 +111,35 @@ class Commands:
         self._texts = texts
         self._clock = clock
 
-    async def run(self, inbound: Inbound, person: str) -> Reply | None:
+    async def run(self, inbound: Inbound, person: Person) -> Reply | None:
         """The reply to a person's command; None where the text is none or is answered in its session's order."""
         name, argument = parse(inbound.text)
         session = str(inbound.address)
+        if any(entry.owners and entry.name == name for entry in MENU) and person.role is not Role.OWNER:
+            return Reply(f"/{name} is for the owner of this house.")
         match name:
             case "" | "new":
                 return None
             case "start" | "help":
-                return Reply(("" if name == "help" else "Hello! Just write to me.\n\n") + help_text())
+                return Reply(("" if name == "help" else _HELLO) + help_text(person.role))
             case "stop":
                 cancelled = await self._approvals.cancel(session)
                 said = "What I had asked for won't be done." if cancelled else "Nothing is running."
                 return Reply("", act=lambda: "" if self._bus.stop(session) else said)
             case "approve" | "deny":
-                return Reply(await self._approvals.decide(person, argument, yes=name == "approve"))
+                code = argument.partition(" ")[0]
+                return Reply(await self._approvals.decide(person.name, code, yes=name == "approve"))
             case name if name in self._texts:
-                asked = Asked(person, session, inbound.private, argument)
-                return Reply(await self._texts[name](asked))
+                answer = await self._texts[name](_asked(inbound, person, argument))
+                return answer if isinstance(answer, Reply) else Reply(answer)
             case "model":
                 return self._model(session, argument)
             case _:
-                return Reply(f"There is no command /{name}.\n\n{help_text()}")
+                return _unknown(name, person.role)
 
     def _model(self, session: str, wanted: str) -> Reply:
         if not wanted:
-            return Reply(choices_text(self._models, self._clock()))
+            return Reply(choices_text(self._models, self._clock()), choices=model_choices(self._models))
         if wanted == "auto":
             return Reply("I choose the model again.", partial(sessions.choose_model, key=session, model=""))
         try:
@@ -123,12 +154,54 @@ class Commands:
         )
 
 
+def _asked(inbound: Inbound, person: Person, argument: str) -> Asked:
+    address = inbound.address
+    return Asked(
+        person.name,
+        str(address),
+        inbound.private,
+        argument,
+        person.role,
+        address.channel,
+        inbound.sender.id,
+    )
+
+
+def _unknown(name: str, role: Role) -> Reply:
+    near = nearest(name, [entry.name for entry in menu(role)])
+    if near is None:
+        return Reply(f"There is no command /{name}; /help lists those there are.")
+    return Reply(
+        f"There is no command /{name}; did you mean /{near}? /help lists all of them.",
+        choices=(Choice(f"/{near}", f"/{near}"),),
+    )
+
+
 def parse(text: str) -> tuple[str, str]:
-    """(command, argument), the command in lower case without its slash and the bot's name; ("", "") if it is none."""
-    word, argument = (*text.split(maxsplit=1), "", "")[:2]
+    """(command, argument) of the first line, the command in lower case without its slash and the bot's name; ("", "")
+    if it is none.
+    """
+    line = next(iter(text.lstrip().splitlines()), "")
+    word, argument = (*line.split(maxsplit=1), "", "")[:2]
     name = word[1:].partition("@")[0].lower()
     # "/etc/hosts" or "/ " is talk, not a command.
     return (name, argument.strip()) if word.startswith("/") and name.isalnum() else ("", "")
+
+
+def model_choices(models: ModelClient) -> tuple[Choice, ...]:
+    """The first of what /model names, as buttons."""
+    names = [
+        *models.catalog.aliases,
+        *(row.name for _, rows in groups(listing(models)) for row in rows[:_SHOWN]),
+    ]
+    chosen = list(dict.fromkeys(names))[:_BUTTONS]
+    return (*(Choice(_label(name), f"/model {name}") for name in chosen), Choice("automatic", "/model auto"))
+
+
+def _label(name: str) -> str:
+    """The end of a model's name: its beginning is its maker's."""
+    short = name.rpartition("/")[2]
+    return short if len(short) <= _LABEL else f"{short[: _LABEL - 1]}…"
 
 
 def choices_text(models: ModelClient, now: float) -> str:
@@ -156,5 +229,10 @@ def _state(row: Row, now: float) -> str:
     return f" ({row.state}{until})"
 
 
-def help_text() -> str:
-    return "\n".join(f"/{command.name}: {command.help}" for command in MENU)
+def menu(role: Role) -> list[Entry]:
+    """The commands that do something for a person."""
+    return [entry for entry in MENU if role is Role.OWNER or not entry.owners]
+
+
+def help_text(role: Role) -> str:
+    return "\n".join(f"/{entry.name}: {entry.help}" for entry in menu(role))

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from bot.gateway.bus import Bus
-from bot.gateway.commands import Commands
+from bot.gateway.commands import Commands, Reply, parse
+from bot.gateway.groups import NOT_INVITED, Groups
 from bot.gateway.intake import Intake
+from bot.gateway.linking import Linking
 from bot.gateway.outbox import Outbox
 from bot.gateway.parts import Arrival
 from bot.gateway.people import People, Person, outgoing
@@ -17,6 +19,7 @@ from bot.storage import inbox as rows
 from bot.storage.database import Database
 from bot.storage.inbox import Entry
 from bot.storage.tables import Inbox, InboxState
+from bot.storage.tables import Outbox as OutboxRow
 from bot.text import valid
 from channels.types import Inbound
 
@@ -25,12 +28,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """What stands behind the gate."""
+    """What stands behind the gate. `pairing` are the channels on which a stranger is answered, with a code."""
 
     commands: Commands
     outbox: Outbox
     bus: Bus
     intake: Intake
+    linking: Linking
+    groups: Groups
+    pairing: frozenset[str]
 
 
 class Gate:
@@ -41,6 +47,9 @@ class Gate:
         self._outbox = inside.outbox
         self._bus = inside.bus
         self._intake = inside.intake
+        self._linking = inside.linking
+        self._groups = inside.groups
+        self._pairing = inside.pairing
         self._clock: Callable[[], float] = people.clock
 
     async def take(self, batch: Sequence[Inbound]) -> None:
@@ -62,15 +71,46 @@ class Gate:
     async def _admitted(self, inbound: Inbound) -> Entry | None:
         """What is stored of a message; None of a stranger's, of talk among others, of a change that comes too late."""
         person = self._people.identify(inbound.address.channel, inbound.sender.id)
+        if person is None:
+            await self._turn_away(inbound)
+            return None
+        if inbound.invites:
+            self._outbox.put(await self._groups.invite(inbound.address, person.name))
+            return None
         if not inbound.addressed:
             return None
-        if person is None:
-            if inbound.private:
-                await self._offer_code(inbound)
-            return None
+        self._outbox.wake(str(inbound.address))
+        if not inbound.private and not self._groups.invited(inbound.address):
+            return await self._outside(inbound, person)
         if inbound.edits and not self._bus.unanswered(str(inbound.address), inbound.edits):
             return None
         return await self._entry(inbound, person)
+
+    async def _turn_away(self, inbound: Inbound) -> None:
+        """A stranger reads nothing, save where the channel pairs: how to be let in. What they wrote isn't stored."""
+        channel = inbound.address.channel
+        if not inbound.private:
+            self._people.refused[channel] += inbound.addressed
+            return
+        name, argument = parse(inbound.text)
+        aloud = channel in self._pairing
+        if name == "link" and argument:
+            self._outbox.put(await self._linking.take(inbound, argument, aloud=aloud))
+        elif aloud:
+            await self._offer_code(inbound)
+        if self._people.identify(channel, inbound.sender.id) is None:
+            self._people.refused[channel] += 1
+
+    async def _outside(self, inbound: Inbound, person: Person) -> Entry | None:
+        """A group that nobody we know brought us into: a known person may."""
+        if parse(inbound.text)[0] == "start":
+            self._outbox.put(await self._groups.invite(inbound.address, person.name))
+            return None
+        now = self._clock()
+        entry = Entry(_row(inbound, person, now), inbound.address, inbound.private)
+        entry.row.state = InboxState.DONE
+        entry.replies = [_reply(inbound, Reply(NOT_INVITED), now)]
+        return entry
 
     async def _offer_code(self, inbound: Inbound) -> None:
         replies = await self._people.offer_code(inbound)
@@ -96,12 +136,18 @@ class Gate:
         entry.row.files = await self._intake.files(inbound, person.name)
         entry.row.pending = any(Arrival.of(one).open for one in entry.row.files or ())
         entry.row.quotes = await self._intake.quotes(inbound)
-        reply = await self._commands.run(inbound, person.name)
+        reply = await self._commands.run(inbound, person)
         if reply is not None:
             entry.row.state = InboxState.DONE
             entry.effect, entry.act = reply.effect, reply.act
-            entry.replies = [outgoing(inbound.address, reply.text, now)] if reply.text else []
+            entry.replies = [_reply(inbound, reply, now)] if reply.text else []
         return entry
+
+
+def _reply(inbound: Inbound, reply: Reply, now: float) -> OutboxRow:
+    row = outgoing(inbound.address, reply.text, now, choices=reply.choices)
+    row.reply_to = inbound.ref
+    return row
 
 
 def _row(inbound: Inbound, person: Person, now: float) -> Inbox:

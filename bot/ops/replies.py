@@ -4,31 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from bot import usage_table
 from bot.gateway.commands import Asked, Text
 from bot.memory.keeper import TooLarge
 from bot.memory.memory import Memory
 from bot.ops import audit
+from bot.ops.personal import ALONE, Personal
 from bot.storage.database import Database
+from bot.usage import Usage
 
 _ROWS = 6
 """Of a table that /usage shows."""
-_ALONE = "That is between the two of us: ask me in our own chat."
 
 
 @dataclass(frozen=True, slots=True)
 class Replies:
-    """`summary(session)` is the text of /status, `usage()` the object behind `nanobot usage --json`, `agenda(asked)`
-    the text of /jobs.
+    """`summary(session, whole)` is the text of /status, `usage` what models were asked for, `agenda(asked)` the text of
+    /jobs. What the house spends is told to its owner alone, in their own chat.
     """
 
     database: Database
     memory: Callable[[], Memory]
-    summary: Callable[[str], Awaitable[str]]
-    usage: Callable[[], Awaitable[Mapping[str, Any]]]
+    summary: Callable[[str, bool], Awaitable[str]]
+    usage: Usage
     agenda: Text
+    personal: Personal
 
     def table(self) -> Mapping[str, Text]:
         """Each command of this kind by its name."""
@@ -39,20 +40,25 @@ class Replies:
             "forget": self._forget,
             "jobs": self.agenda,
             "why": self._why,
+            **self.personal.table(),
         }
 
     async def _status(self, asked: Asked) -> str:
-        return await self.summary(asked.session)
+        return await self.summary(asked.session, asked.in_confidence)
 
-    async def _usage(self, _asked: Asked) -> str:
-        return f"```\n{usage_table.render(await self.usage(), most=_ROWS)}\n```"
+    async def _usage(self, asked: Asked) -> str:
+        if not asked.private:
+            return ALONE
+        if not asked.in_confidence:
+            return usage_table.own(await self.usage.of(asked.person))
+        return f"```\n{usage_table.render(await self.usage.report(), most=_ROWS)}\n```"
 
     async def _memory(self, asked: Asked) -> str:
-        return self.memory().known(asked.person) if asked.private else _ALONE
+        return self.memory().known(asked.person) if asked.private else ALONE
 
     async def _forget(self, asked: Asked) -> str:
         if not asked.private:
-            return _ALONE
+            return ALONE
         if not asked.argument:
             return "What? `/forget WORDS` drops the facts that hold all of these words; `/memory` shows them."
         try:

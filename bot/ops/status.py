@@ -36,6 +36,7 @@ class Status:
     loaded: Callable[[], Loaded]
     socket: Path
     jobs: Callable[[], list[dict[str, Any]]]
+    strangers: Callable[[], Mapping[str, int]]
     clock: Callable[[], float]
     started_at: float
 
@@ -54,6 +55,7 @@ class Status:
             "choice": self.discovery.choice,
             "providers": [self._provider(one) for one in self.models.status()],
             "channels": {kind: asdict(channel.status) for kind, channel in self.channels.items()},
+            "strangers": dict(self.strangers()),
             "jobs": self.jobs(),
             "budget": await Usage(self.models, self.database).brief(),
             "turns_running": running,
@@ -62,8 +64,8 @@ class Status:
             "warnings": list(loaded.notices),
         }
 
-    async def summary(self, session: str) -> str:
-        """The text of /status: what concerns the one who asks."""
+    async def summary(self, session: str, whole: bool) -> str:
+        """The text of /status: what concerns the one who asks, and with `whole` what concerns the house."""
         now = self.clock()
         routes = self._routes().get("reasoning", [])
         lines = ["An answer is being made; /stop ends it." if self.bus.busy(session) else "Ready."]
@@ -71,10 +73,12 @@ class Status:
         lines.append(f"Model: {routes[0]}{others}" if routes else "No model.")
         for rest in self._resting():
             until = f" until {notices.clock(rest.until, now)}" if rest.until else ""
-            lines.append(f"Resting{until}: {title(rest.scope)} ({_reason(rest)})")
-        lines += [treasurer.line(standing, now) for standing in self.models.standings() if standing.level]
-        waiting = await self.database.read(inbox.waiting)
-        lines.append(f"Messages being answered or waiting: {waiting}.")
+            why = f" ({_reason(rest)})" if whole else ""
+            lines.append(f"Resting{until}: {title(rest.scope)}{why}")
+        if whole:
+            lines += [treasurer.line(standing, now) for standing in self.models.standings() if standing.level]
+            waiting = await self.database.read(inbox.waiting)
+            lines.append(f"Messages being answered or waiting: {waiting}.")
         return "\n".join(lines)
 
     def _provider(self, one: ProviderStatus) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from bot.errors import StorageError
 from bot.storage import values
 from bot.storage.database import Database
 from bot.storage.tables import Ledger as Row
-from bot.storage.tables import NoticeState, Outbox
+from bot.storage.tables import NoticeState, Outbox, Session
 from providers.ledger import ANSWERED, CANCELLED, Amount, Call
 
 log = logging.getLogger(__name__)
@@ -108,6 +108,18 @@ def sums(s: Db, *, by: Literal["role", "model", "day", ""], since: float) -> lis
         .order_by(name.desc() if by == "day" else usd.desc(), func.count().desc())
     )
     return [Sum(*row) for row in s.execute(query)]
+
+
+def of_person(s: Db, person: str, since: float) -> Sum:
+    """Calls since then for a person's private chats."""
+    chats = select(Session.key).where(Session.person == person)
+    query = select(  # as in `sums`
+        func.count(),
+        func.coalesce(func.sum(col(Row.prompt_tokens)), 0),
+        func.coalesce(func.sum(col(Row.completion_tokens)), 0),
+    ).where(col(Row.at) >= since, col(Row.session).in_(chats))
+    calls, prompt, completion = s.exec(query).one()
+    return Sum(person, calls=calls, prompt_tokens=prompt, completion_tokens=completion)
 
 
 def turn_spent(s: Db, *, session: str, since: float) -> Amount:

@@ -1,15 +1,18 @@
-"""Who may write: people, their identities, and the codes that strangers were shown."""
+"""Who may write: people, their identities, the codes that let more of them in, the groups they invited us to."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import delete
+from sqlalchemy import delete, func, update
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from bot.safety.rules import Role
-from bot.storage.tables import Identity, Outbox, Pairing, Person
+from bot.storage import sessions, values
+from bot.storage.tables import GroupChat, Identity, LinkCode, Outbox, Pairing, Person, Preference, Session
+from channels.types import Address
 
 
 def identities(s: Db) -> list[tuple[Identity, Person]]:
@@ -39,13 +42,21 @@ def offer(s: Db, pairing: Pairing, replies: Sequence[Outbox], *, most: int) -> l
 
 def link(s: Db, pairing: Pairing, person: str, role: Role, now: float) -> Identity:
     """Turn a code into an identity of `person`, who is made where there is none."""
-    if s.get(Person, person) is None:
-        s.add(Person(name=person, role=role, created_at=now))
-        s.flush()
     identity = Identity(channel=pairing.channel, sender=pairing.sender, person=person, created_at=now)
-    s.merge(identity)
-    s.execute(delete(Pairing).where(col(Pairing.code) == pairing.code))
+    _identify(s, identity, role)
     return identity
+
+
+def _identify(s: Db, identity: Identity, role: Role) -> None:
+    if s.get(Person, identity.person) is None:
+        s.add(Person(name=identity.person, role=role, created_at=identity.created_at))
+        s.flush()
+    s.merge(identity)
+    s.execute(
+        delete(Pairing).where(
+            col(Pairing.channel) == identity.channel, col(Pairing.sender) == identity.sender
+        )
+    )
 
 
 def drop(s: Db, code: str) -> bool:
@@ -55,3 +66,104 @@ def drop(s: Db, code: str) -> bool:
         return False
     s.delete(row)
     return True
+
+
+def names(s: Db) -> list[str]:
+    """Everybody who was ever let in by a code."""
+    return list(s.exec(select(Person.name)))
+
+
+def seen(s: Db) -> dict[str, float]:
+    """When each person last wrote in a chat of their own."""
+    rows = s.exec(
+        select(Session.person, func.max(col(Session.updated_at)))
+        .where(Session.person != "")
+        .group_by(col(Session.person))
+    )
+    return dict(rows.all())
+
+
+# Codes by which a person brings another channel of theirs
+
+
+def show_link_code(s: Db, code: LinkCode) -> None:
+    """Store a code; those that its person was shown before, and old ones, are worth nothing any more."""
+    s.execute(
+        delete(LinkCode).where(
+            (col(LinkCode.person) == code.person) | (col(LinkCode.expires_at) <= code.created_at)
+        )
+    )
+    s.add(code)
+
+
+def link_code(s: Db, code: str, now: float) -> LinkCode | None:
+    """A code that is still good."""
+    row = s.get(LinkCode, code)
+    return row if row is not None and row.expires_at > now else None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An identity that a code makes its person's, who has this role and writes at `at`; `replies` tell both sides."""
+
+    identity: Identity
+    role: Role
+    at: Address
+    replies: Sequence[Outbox]
+
+
+def link_by_code(s: Db, code: str, link: Link) -> list[Outbox] | None:
+    """Use a code up. None where somebody else did meanwhile."""
+    row, identity = s.get(LinkCode, code), link.identity
+    if row is None or row.person != identity.person:
+        return None
+    s.delete(row)
+    _identify(s, identity, link.role)
+    s.flush()
+    sessions.touch(s, link.at, identity.person, private=True, now=identity.created_at)
+    for reply in link.replies:
+        values.add(s, reply)
+    return list(link.replies)
+
+
+def unlink(s: Db, channel: str, sender: str) -> bool:
+    """Take an identity away; false if there is none.
+
+    Chats on that channel are nobody's until their writer, who may be known there by another id, writes again: what is
+    meant for the person must not go where somebody else reads it. Codes that the person was shown end, too.
+    """
+    row = s.get(Identity, (channel, sender))
+    if row is None:
+        return False
+    s.execute(
+        update(Session)
+        .where(col(Session.channel) == channel, col(Session.person) == row.person)
+        .values(person="")
+    )
+    s.execute(delete(LinkCode).where(col(LinkCode.person) == row.person))
+    s.delete(row)
+    return True
+
+
+# Groups and preferences
+
+
+def groups(s: Db) -> list[GroupChat]:
+    return list(s.exec(select(GroupChat)))
+
+
+def invite(s: Db, group: GroupChat, hello: Sequence[Outbox]) -> list[Outbox]:
+    """Note who brought us into a group, and greet it."""
+    s.merge(group)
+    for row in hello:
+        values.add(s, row)
+    return list(hello)
+
+
+def languages(s: Db) -> dict[str, str]:
+    """What people chose to be answered in; "" is the language that they write in."""
+    return {row.person: row.language for row in s.exec(select(Preference))}
+
+
+def choose_language(s: Db, person: str, language: str) -> None:
+    s.merge(Preference(person=person, language=language))
