@@ -45,6 +45,7 @@ from bot.gateway.treasurer import Treasurer
 from bot.ops import control
 from bot.ops.agenda import Agenda
 from bot.ops.control import Control
+from bot.ops.directory import Directory
 from bot.ops.memory import Notes
 from bot.ops.personal import Personal
 from bot.ops.replies import Replies
@@ -269,6 +270,7 @@ async def opened(start: Start) -> AsyncIterator[App]:
             app.skills,
             app.reloader,
             app.notes,
+            Directory(database, app.people),
         )
         await stack.enter_async_context(control.serving(served, app.status.socket, supervisor))
         await app.recover()
@@ -300,7 +302,8 @@ async def _assemble(start: Start, parts: _Parts) -> App:
     await core.memory.load()
     await core.calibration.load()
     out = Outbox(database, channels, parts.supervisor, start.clock)
-    approvals = Approvals(database, people.owner, start.clock, config.agent.approval_expires)
+    post = PostOffice(database, out, channels, people)
+    approvals = Approvals(database, people.owner, start.clock, config.agent.approval_expires, post.chats)
 
     async def answer(lane: Lane) -> None:
         await agent.run_turn(lane)
@@ -321,10 +324,9 @@ async def _assemble(start: Start, parts: _Parts) -> App:
     )
     bell, alarm = Bell(), Bell()
     skills = Skills(database, core.workspace, core.clock)
-    post = PostOffice(database, out, channels, people)
     desk = Desk(database, core.memory, workers, post, alarm, Sandbox(), redact, skills)
     compactor = Compactor(database, models, start.clock)
-    treasurer = Treasurer(models, database, out, lambda: people.owner.name, channels)
+    treasurer = Treasurer(models, database, out, lambda: post.chats(people.owner.name))
     await treasurer.load()
     house = House(
         out, channels, parts.supervisor, approvals, desk, compactor, treasurer, people.role_of, profiles
@@ -337,7 +339,9 @@ async def _assemble(start: Start, parts: _Parts) -> App:
             agent.core, out.store, lambda rows: out.put([r for r in rows if r.channel in channels])
         )
 
-    jobs = Jobs(plans(config), Hall(database, parts.supervisor, given, bell, start.clock, parts.ear.of("jobs")))
+    jobs = Jobs(
+        plans(config), Hall(database, parts.supervisor, given, bell, start.clock, parts.ear.of("jobs"))
+    )
     await jobs.load()
 
     def zone(person: str) -> tzinfo | None:

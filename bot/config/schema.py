@@ -136,6 +136,23 @@ class JobSettings(Section):
     off: bool = False
 
 
+class RetentionSettings(Section):
+    """For how many days things are kept; 0: for ever."""
+
+    messages: int = Field(default=0, ge=0)
+    """Conversations: what was said, received and sent."""
+    tool_outputs: int = Field(default=30, ge=0)
+    """What tools returned, in full."""
+    audit_details: int = Field(default=180, ge=0)
+    """Arguments and results in the audit log; its chain itself always stays."""
+    usage: int = Field(default=730, ge=0)
+    """What single calls of models cost."""
+    memory_versions: int = Field(default=365, ge=0)
+    """Earlier versions of the files of facts, and what they were made from."""
+    received_files: int = Field(default=0, ge=0)
+    """Files that people sent, in the workspace's inbox."""
+
+
 class Config(Section):
     """The whole configuration, checked, with every secret filled in."""
 
@@ -154,6 +171,7 @@ class Config(Section):
     limits: Limits = Limits()
     jobs: dict[str, JobSettings] = {}
     """By the name of a module in `bot/jobs`."""
+    retention: RetentionSettings = RetentionSettings()
 
     def zone(self, person: str) -> ZoneInfo | None:
         """The time zone of a person; None: this machine's."""

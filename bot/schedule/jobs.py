@@ -30,6 +30,11 @@ log = logging.getLogger(__name__)
 
 JOBS = "bot.jobs"
 KEEP_EVERY = 3600.0
+_FIRST_BACKOFF = 7.5
+_LONGEST_BACKOFF = 3600.0
+"""Seconds for which a job that keeps failing is left alone at most, whatever its trigger says."""
+_TOLD_AFTER = 5
+"""Failures in a row after which the owner hears of them; of a job that runs rarely, the first counts."""
 _SHOWN = ("last_run", "ended_at", "outcome", "failed", "paused")
 
 
@@ -57,6 +62,9 @@ def plans(config: Config, package: str = JOBS) -> dict[str, Plan | None]:
             made[name] = None
             continue
         spec = plugins.load(package, name, JobSpec)
+        if spec.on_request and settings is None:
+            made[name] = None
+            continue
         trigger = spec.trigger
         if settings is not None and settings.every is not None:
             trigger = Every(settings.every)
@@ -74,6 +82,10 @@ class _Entry:
     row: Job
     stored: float | None
     task: asyncio.Task[None] | None = None
+    failures: int = 0
+    """In a row, in this run of the program."""
+    not_before: float = 0.0
+    """When it may be tried again after a failure (epoch seconds)."""
 
     @property
     def running(self) -> bool:
@@ -82,13 +94,14 @@ class _Entry:
 
 @dataclass(frozen=True, slots=True)
 class Hall:
-    """What jobs run in. `context` makes what each run is given."""
+    """What jobs run in. `context` makes what each run is given; `tell` tells the owner a line."""
 
     database: Database
     supervisor: Supervisor
     context: Callable[[], JobContext]
     bell: Bell
     clock: Callable[[], float]
+    tell: Callable[[str], None] = log.debug
 
 
 class Jobs:
@@ -144,7 +157,7 @@ class Jobs:
             if entry.row.paused:
                 continue
             found = due(entry.plan.trigger, entry.row.due_at, now)
-            if found.now and not entry.running:
+            if found.now and not entry.running and not now < entry.not_before <= now + _LONGEST_BACKOFF:
                 self._begin(entry, found.since)
             else:
                 entry.row.due_at = found.since
@@ -209,7 +222,19 @@ class Jobs:
         news = (outcome, failed) != (row.outcome, row.failed) or (outcome != "" and not failed)
         begun = entry.stored == row.last_run
         row.outcome, row.failed, row.ended_at = outcome, failed, self._hall.clock()
+        self._back_off(entry)
         await self._keep(entry, news=news or begun)
+
+    def _back_off(self, entry: _Entry) -> None:
+        """Leave a job that keeps failing alone for ever longer, and tell the owner once that it does."""
+        row = entry.row
+        if not row.failed:
+            entry.failures, entry.not_before = 0, 0.0
+            return
+        entry.failures += 1
+        entry.not_before = self._hall.clock() + min(_FIRST_BACKOFF * 2**entry.failures, _LONGEST_BACKOFF)
+        if entry.failures == _TOLD_AFTER or (entry.failures == 1 and _rare(entry.plan.trigger)):
+            self._hall.tell(f"The job {row.name} fails: {row.outcome}. `nanobot jobs list` says more.")
 
     async def _outcome(self, entry: _Entry) -> tuple[str, bool]:
         """What the job said, or why it failed, and which of the two; logged where that is news."""
@@ -281,3 +306,8 @@ class Jobs:
             "next": coming,
             **kept,
         }
+
+
+def _rare(trigger: Trigger) -> bool:
+    """Whether hours lie between two runs, so that a failure is not made good soon."""
+    return not isinstance(trigger, Every) or trigger.seconds >= KEEP_EVERY

@@ -42,7 +42,8 @@ class JobSpec:
     """`run` returns one line on what it did, "" where there was nothing to do; it raises what went wrong.
 
     `at_start`: whether it also runs when the daemon starts, whatever its trigger says. `limit`: the seconds after
-    which it is cut off, which counts as a failure.
+    which it is cut off, which counts as a failure. `on_request`: it runs only where `[jobs.<name>]` stands in the
+    configuration.
     """
 
     help: str
@@ -50,3 +51,4 @@ class JobSpec:
     run: Callable[[JobContext], Awaitable[str]]
     at_start: bool = False
     limit: float = 600.0
+    on_request: bool = False

@@ -114,6 +114,13 @@ def recover(s: Db, channels: Sequence[str]) -> list[Outbox]:
     return list(rows)
 
 
+def enclosed(s: Db) -> frozenset[str]:
+    """The files of messages that are still to be delivered."""
+    done = (OutboxState.SENT, OutboxState.REFUSED, OutboxState.MOVED)
+    found = s.exec(select(Outbox.file).where(col(Outbox.file).is_not(None), col(Outbox.state).not_in(done)))
+    return frozenset(file["path"] for file in found if file)
+
+
 def counts(s: Db) -> dict[str, int]:
     """Rows by state, the delivered ones left out."""
     # Named one by one, since an index finds these and has to be read whole for "not sent".

@@ -73,6 +73,7 @@ def _upgrade(path: Path) -> None:
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
 
+    _allow_shrinking(path)
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("sqlalchemy.url", f"sqlite:///{path}".replace("%", "%%"))
@@ -81,3 +82,11 @@ def _upgrade(path: Path) -> None:
     except sqlite3.DatabaseError as error:
         raise StorageError(f"{path} can't be migrated: {error}") from None
     path.chmod(0o600)
+
+
+def _allow_shrinking(path: Path) -> None:
+    """Let a new file give room back later, slice by slice; only possible while it is empty."""
+    if not path.exists() or not path.stat().st_size:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            connection.execute("VACUUM")

@@ -17,7 +17,7 @@ from bot.errors import ConfigError
 
 Problems = Callable[..., list[str]]
 
-SECTIONS = "providers, models, roles, fallback, people, channels, agent, workspace, tools, limits, jobs"
+SECTIONS = "providers, models, roles, fallback, people, channels, agent, workspace, tools, limits, jobs, retention"
 
 FIVE = 'expected five fields, such as "0 3 * * *" for three o\'clock every night'
 JOBS = ", ".join(plugins.names("bot.jobs"))

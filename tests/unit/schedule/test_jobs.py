@@ -67,6 +67,7 @@ class Stage:
     scheduler: Scheduler
     database: Database
     clock: Clock
+    told: list[str]
 
     async def step(self, seconds: float = 0.0) -> float:
         """Let the time pass, begin what is due, and let what began end where it can."""
@@ -94,11 +95,12 @@ async def staged(
     try:
         async with Supervisor() as supervisor:
             context: Any = lambda: None  # noqa: E731 -- these jobs look at nothing
-            jobs = Jobs(planned, Hall(database, supervisor, context, bell, clock))
+            told: list[str] = []
+            jobs = Jobs(planned, Hall(database, supervisor, context, bell, clock, told.append))
             await jobs.load()
             if start:
                 jobs.start()
-            stage = Stage(jobs, Scheduler([jobs], bell, clock), database, clock)
+            stage = Stage(jobs, Scheduler([jobs], bell, clock), database, clock, told)
             await stage.settle()
             yield stage
             await jobs.aclose()
@@ -187,10 +189,33 @@ async def test_a_failure_is_logged_once_and_tried_again_at_its_next_time(
         await stage.step(60)
         assert caplog.records[-1].exc_info is not None, "a fault of ours leaves its trace"
         task.said = ""
-        await stage.step(60)
+        await stage.step(120)
         assert caplog.records[-1].getMessage() == "job task works again"
         assert len(caplog.records) == 3
         assert not (await stage.row()).failed
+
+
+async def test_one_that_keeps_failing_is_left_alone_for_longer_and_its_owner_told_once(
+    tmp_path: Path,
+) -> None:
+    task = Task(BotError("no luck"))
+    async with staged(tmp_path, task=task.plan(30)) as stage:
+        for _ in range(120):
+            await stage.step(30)
+        assert task.runs == 8, "after 15, 30, 60 ... seconds instead of 120 times in an hour"
+        assert stage.told == ["The job task fails: no luck. `nanobot jobs list` says more."]
+        task.said = ""
+        await stage.jobs.run("task", 5)
+        runs = task.runs
+        await stage.step(30)
+        assert task.runs == runs + 1, "once it works it is back at its own times"
+
+
+async def test_of_a_job_that_runs_rarely_the_first_failure_is_told(tmp_path: Path) -> None:
+    task = Task(BotError("no luck"))
+    async with staged(tmp_path, task=task.plan(86_400)) as stage:
+        await stage.step(86_400)
+        assert len(stage.told) == 1
 
 
 async def test_one_that_takes_too_long_is_cut_off(tmp_path: Path) -> None:
