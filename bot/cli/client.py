@@ -192,6 +192,17 @@ class Client:
     async def refuse(self, code: str) -> None:
         await self._pair(code, {"action": "refuse", "name": ""})
 
+    async def people(self) -> list[dict[str, Any]]:
+        """Everybody, as `bot.ops.directory.Directory.report` tells it."""
+        answer: list[dict[str, Any]] = await self._call("GET", "/v1/people")
+        return answer
+
+    async def unlink(self, channel: str, sender: str) -> dict[str, Any]:
+        """{"person", "left"}."""
+        body = {"channel": channel, "sender": sender}
+        answer: dict[str, Any] = await self._call("POST", "/v1/people/unlink", body)
+        return answer
+
     async def say(self, text: str) -> None:
         """Hand over a message or a command; returns once it is stored."""
         await self._call("POST", "/v1/terminal", {"text": text})

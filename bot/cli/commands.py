@@ -43,6 +43,12 @@ local = typer.Typer(
     epilog="Examples: `nanobot local get`, `nanobot local install`",
 )
 cli.add_typer(pair, name="pair")
+people = typer.Typer(
+    help="Who may write to nanobot, and how each channel knows them.",
+    invoke_without_command=True,
+    epilog="Examples: `nanobot people`, `nanobot people --json`, `nanobot people unlink telegram 123456789`",
+)
+cli.add_typer(people, name="people")
 cli.add_typer(local, name="local")
 jobs = typer.Typer(
     help="What nanobot does by the clock.",
@@ -347,7 +353,7 @@ def pair_approve(
     context: typer.Context,
     code: Code,
     name: Annotated[
-        str, typer.Option("--as", help="Who it is; a known person gets one more way to write.")
+        str, typer.Option("--as", help="What to call them; who is known already uses /link instead.")
     ] = "",
 ) -> None:
     """Let the holder of a code in. The first one ever is the owner, later ones are users."""
@@ -372,6 +378,29 @@ def pair_refuse(context: typer.Context, code: Code) -> None:
 
     _run(refuse())
     print(f"{code} no longer lets anybody in.")
+
+
+@people.callback()
+def people_list(context: typer.Context, json: Json = False) -> None:
+    """Show everybody: role, channels and where those are known from, language, time zone, when they last wrote."""
+    if context.invoked_subcommand is not None:
+        return
+    from bot.cli import people as directory  # noqa: PLC0415 -- httpx
+
+    found = _run(directory.gather(context.obj))
+    print(_json(found) if json else directory.render(found))
+
+
+@people.command("unlink", epilog="Example: `nanobot people unlink telegram 123456789`")
+def people_unlink(
+    context: typer.Context,
+    channel: Annotated[str, typer.Argument(help="The channel, such as telegram.")],
+    sender: Annotated[str, typer.Argument(help="The id there, as `nanobot people` shows it.", metavar="ID")],
+) -> None:
+    """Take away what a code let in: whoever writes from there is a stranger again. Nothing else is forgotten."""
+    from bot.cli import people as directory  # noqa: PLC0415 -- httpx
+
+    print(directory.unlinked(_run(directory.unlink(context.obj, channel, sender)), channel, sender))
 
 
 @jobs.command("list", epilog="Example: `nanobot jobs list --json | jq '.[].next'`")

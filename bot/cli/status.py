@@ -89,6 +89,9 @@ def _running(report: Mapping[str, Any], now: float) -> Iterator[Row]:
         yield from _provider(provider, now)
     for kind, channel in report.get("channels", {}).items():
         yield kind, _channel(channel, now)
+    if report.get("strangers"):
+        told = ", ".join(f"{count} on {kind}" for kind, count in sorted(report["strangers"].items()))
+        yield "strangers", f"messages refused: {told}"
     yield from _jobs(report, now)
     if report.get("budget"):
         yield "money", usage_table.brief(report["budget"])

@@ -13,7 +13,7 @@ from bot import paths, plugins
 from bot.config import document, names, prices, report, secrets
 from bot.config.document import Document
 from bot.config.locate import Loc
-from bot.config.people import CHANNELS, with_identities
+from bot.config.people import CHANNELS, unused, with_identities
 from bot.config.report import Finding
 from bot.config.schema import Config
 from bot.config.secrets import SecretMissing
@@ -92,7 +92,7 @@ class _Reader:
         self._findings += [*stray, *wrong, *([] if stray else names.check(data, self._env))]
         if config is None or any(finding.fatal for finding in self._findings):
             return None
-        self._findings += prices.check(config, self._env)
+        self._findings += [*prices.check(config, self._env), *unused(config, channels)]
         return config.model_copy(update={"channels": channels})
 
     def lines(self, *, fatal: bool) -> list[str]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 from bot import plugins
 from bot.config.locate import Loc
 from bot.config.report import Finding, found, hint
+from bot.config.schema import Config
 from bot.plugins import PluginError
 from channels.base import ChannelSpec, PersonKey
 
 CHANNELS = "channels.adapters"
+TERMINAL = "terminal"
+"""The channel that is always there, without a section."""
 
 _OWN = frozenset({"role", "timezone", "language", "prefers"})
 """What a person has of their own; every other key is a channel's."""
@@ -25,6 +28,15 @@ def with_identities(people: Any) -> tuple[Any, list[Finding]]:
         return people, []
     reader = _Reader()
     return {name: reader.person(name, table) for name, table in people.items()}, reader.problems
+
+
+def unused(config: Config, channels: Container[str]) -> Iterator[Finding]:
+    """What a person has that does nothing, since this configuration doesn't run the channel."""
+    for name, person in config.people.items():
+        kind = person.prefers
+        if kind is not None and kind != TERMINAL and kind not in channels:
+            text = f"there is no [channels.{kind}] here; what they used last counts"
+            yield Finding(("people", name, "prefers"), text, fatal=False)
 
 
 class _Reader:
@@ -53,7 +65,14 @@ class _Reader:
             kind, person = declared
             ids = (self._identity(kind, person, each, one) for each, one in _each(loc, table[key]))
             identities[kind] = list(dict.fromkeys(identity for identity in ids if identity is not None))
+        self._preferred((*at, "prefers"), table.get("prefers"))
         return {**{key: table[key] for key in _OWN & table.keys()}, "identities": identities}
+
+    def _preferred(self, loc: Loc, kind: Any) -> None:
+        kinds = [*plugins.names(CHANNELS), TERMINAL]
+        if isinstance(kind, str) and kind not in kinds:
+            text = f"there is no channel {found(kind)}; {hint(kind, kinds, 'there are')}"
+            self.problems.append(Finding(loc, text))
 
     def _identity(self, kind: str, key: PersonKey, loc: Loc, value: Any) -> str | None:
         try:

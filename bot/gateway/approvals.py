@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from bot.gateway.people import Person, new_code, outgoing
 from bot.storage import approvals as rows
 from bot.storage.database import Database
-from bot.storage.sessions import address_of, private_of
+from bot.storage.sessions import address_of
 from bot.storage.tables import Approval, Inbox, Outbox, Session, Turn
 from channels.types import Choice
 
@@ -22,14 +22,24 @@ GoOn = Callable[[Turn, list[Inbox]], Awaitable[None]]
 
 
 class Approvals:
-    """`owner` decides; `seconds` is how long a question stays open. `go_on` is called for each decided turn."""
+    """`owner` decides; `seconds` is how long a question stays open, `chats` tells where somebody can be written to, the
+    best first. `go_on` is called for each decided turn.
+    """
 
-    def __init__(self, database: Database, owner: Person, clock: Callable[[], float], seconds: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        owner: Person,
+        clock: Callable[[], float],
+        seconds: float,
+        chats: Callable[[str], Awaitable[Sequence[Session]]],
+    ) -> None:
         self.owner = owner
         self.go_on: GoOn = _nobody
         self._database = database
         self._clock = clock
         self._seconds = seconds
+        self._chats = chats
         self._new = asyncio.Event()
 
     def adopt(self, owner: Person, seconds: float) -> None:
@@ -53,7 +63,7 @@ class Approvals:
         now, choices = self._clock(), _choices(question)
         if session.person == self.owner.name:
             return [outgoing(address_of(session), question, now, "question", choices)]
-        chats = await self._database.read(partial(private_of, person=self.owner.name))
+        chats = await self._chats(self.owner.name)
         if not chats:
             return [outgoing(address_of(session), f"{_UNREACHABLE}\n\n{question}", now, "question")]
         return [

@@ -1,4 +1,6 @@
-"""The way to people outside of answers: on the channel that is asked for, else where they were last."""
+"""The way to people outside of answers: on the channel that is asked for, else on the one that they prefer or used
+last.
+"""
 
 from __future__ import annotations
 
@@ -43,14 +45,14 @@ class PostOffice:
         return sorted(self._people.names())
 
     async def channels(self, person: str) -> Sequence[str]:
-        """The channels on which this person has a private chat, the last used first."""
-        return list(dict.fromkeys(row.channel for row in await self._chats(person)))
+        """The channels on which this person has a private chat, in the order of `chats`."""
+        return list(dict.fromkeys(row.channel for row in await self.chats(person)))
 
     async def send(self, person: str, text: str, channel: str = "", file: Enclosed | None = None) -> str:
         """Write to a person; returns the channel it goes by. Raises ToolError where there is no chat to write to, or it
         doesn't take the file.
         """
-        chats = await self._chats(person)
+        chats = await self.chats(person)
         chat = next((row for row in chats if channel in ("", row.channel)), None)
         if chat is None:
             known = ", ".join(dict.fromkeys(row.channel for row in chats)) or "none yet"
@@ -80,7 +82,7 @@ class PostOffice:
         session = await self._database.read(partial(sessions.get, key=row.session))
         if session is None or not session.private or not session.person:
             return None
-        chats = await self._chats(session.person)
+        chats = await self.chats(session.person)
         others = (chat for chat in chats if chat.channel not in (row.channel, "terminal"))
         return next((sessions.address_of(chat) for chat in others), None)
 
@@ -100,11 +102,14 @@ class PostOffice:
         kind = kinds.get(mime.partition("/")[0], Media.FILE)
         return {"path": str(path), "name": file.name, "mime": mime, "kind": kind}
 
-    async def _chats(self, person: str) -> list[Session]:
+    async def chats(self, person: str) -> list[Session]:
+        """A person's private chats: those of the channel that they prefer first, then the last used ones."""
         if person not in self._people.names():
             return []
         found = await self._database.read(partial(sessions.private_of, person=person))
-        return [row for row in found if row.channel in self._channels]
+        preferred = self._people.settings(person).prefers
+        running = (row for row in found if row.channel in self._channels)
+        return sorted(running, key=lambda row: row.channel != preferred)
 
 
 def _copied(path: Path, content: bytes) -> None:

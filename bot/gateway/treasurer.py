@@ -1,13 +1,14 @@
 """Tells the owner what is theirs to know: caps that are nearly or wholly used, each once in its day or month, and
 keys, accounts and providers that stay broken until they do something; also over restarts.
 
-Where an answer for the owner is due anyway, the line goes with it; else it goes to their private chat last used.
+Where an answer for the owner is due anyway, the line goes with it; else it goes to the private chat that they prefer,
+or used last.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,6 +18,7 @@ from bot.gateway.outbox import Outbox
 from bot.gateway.people import outgoing
 from bot.storage import ledger, sessions
 from bot.storage.database import Database
+from bot.storage.tables import Session
 from providers import errors
 from providers.budget import Standing
 from providers.client import ModelClient
@@ -39,21 +41,19 @@ class Word:
 
 
 class Treasurer:
-    """`owner` gives their name, `channels` those that run."""
+    """`chats` gives those in which the owner can be written to, the best first."""
 
     def __init__(
         self,
         models: ModelClient,
         database: Database,
         outbox: Outbox,
-        owner: Callable[[], str],
-        channels: Collection[str],
+        chats: Callable[[], Awaitable[Sequence[Session]]],
     ) -> None:
         self._models = models
         self._database = database
         self._outbox = outbox
-        self._owner = owner
-        self._channels = channels
+        self._chats = chats
         self._told: set[str] = set()
         self._ended = asyncio.Event()
 
@@ -102,8 +102,7 @@ class Treasurer:
 
     async def tell(self) -> None:
         """Write to the owner, if there is something new and a chat to write to."""
-        chats = await self._database.read(partial(sessions.private_of, person=self._owner()))
-        chat = next((row for row in chats if row.channel in self._channels), None)
+        chat = next(iter(await self._chats()), None)
         now = self._models.now()
         word = self.claim(now) if chat is not None else Word()
         if chat is None or not word.text:

@@ -27,6 +27,7 @@ from bot.gateway.outbox import Outbox
 from bot.gateway.people import People
 from bot.ops import audit
 from bot.ops.agenda import Agenda
+from bot.ops.directory import Directory
 from bot.ops.memory import Notes
 from bot.plugins import PluginError
 from bot.reload import Reloader
@@ -65,6 +66,7 @@ class Control:
     skills: Skills
     reloader: Reloader
     notes: Notes
+    directory: Directory
 
     def app(self) -> Starlette:
         return Starlette(
@@ -86,6 +88,8 @@ class Control:
                 Route("/v1/memory/versions", self._versions),
                 Route("/v1/audit", self._audit),
                 Route("/v1/audit/faults", self._faults),
+                Route("/v1/people", self._people),
+                Route("/v1/people/unlink", self._unlink, methods=["POST"]),
                 Route("/v1/pairings", self._pairings),
                 Route("/v1/pairings/{code}", self._pair, methods=["POST"]),
             ],
@@ -159,6 +163,15 @@ class Control:
 
     async def _faults(self, _request: Request) -> Response:
         return JSONResponse(await audit.examined(self.database))
+
+    async def _people(self, _request: Request) -> Response:
+        return JSONResponse(await self.directory.report())
+
+    async def _unlink(self, request: Request) -> Response:
+        asked = await request.json()
+        return JSONResponse(
+            await self.directory.unlink(asked.get("channel") or "", asked.get("sender") or "")
+        )
 
     async def _pairings(self, _request: Request) -> Response:
         fields = ("code", "channel", "sender", "sender_name", "expires_at")
