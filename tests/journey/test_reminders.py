@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -140,6 +140,23 @@ async def test_late_and_saying_so_when_nobody_ran_at_nine(tmp_path: Path) -> Non
             assert (await due(chat)).messages == [], "a second start tells nothing again"
             clock.set("2026-11-25T09:00")
             assert "⏰ pills" in (await due(chat)).messages
+
+
+async def test_each_morning_of_a_year_at_nine_whatever_the_clocks_do(tmp_path: Path) -> None:
+    """365 mornings in a zone that goes over to summer time and back, looked at several times a day."""
+    clock = Hand()
+    async with brain() as (_, config), talking(tmp_path, config, clock=clock) as chat:
+        await chat.ask('remind {"text": "good morning", "repeat": "0 9 * * *"}')
+        told: list[str] = []
+        for day in range(1, 366):
+            date = (datetime(2026, 11, 23, tzinfo=ROME) + timedelta(days=day)).date()
+            for time in ("02:30", "08:59:59", "09:00", "09:00:01", "18:00"):
+                clock.set(f"{date}T{time}")
+                await chat.app.reminders.step()
+                count = rows(tmp_path, "SELECT count(*) FROM outbox WHERE kind = 'message'")
+                told += [f"{date}T{time}"] * (count[0][0] - len(told))
+    assert len(told) == len(set(told)) == 365
+    assert all(at.endswith("T09:00") for at in told)
 
 
 async def test_one_that_is_cancelled_stays_silent(tmp_path: Path) -> None:
