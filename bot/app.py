@@ -105,6 +105,8 @@ class Start:
     """The log's, which learns of new secrets in a reload."""
     open_channels: OpenChannels | None = None
     """Makes the channels; without, those that are configured."""
+    silent: frozenset[str] = frozenset()
+    """Those of `open_channels` on which a stranger is never answered; of configured ones, their SPEC says it."""
 
 
 @dataclass(slots=True)
@@ -376,7 +378,7 @@ async def _assemble(start: Start, parts: _Parts) -> App:
     )
     commands = Commands(bus, models, approvals, replies.table(), start.clock)
     intake = _intake(parts, agent, bus)
-    gate = Gate(database, people, Inside(commands, out, bus, intake, linking, groups, _pairing(channels)))
+    gate = Gate(database, people, Inside(commands, out, bus, intake, linking, groups, _pairing(start, channels)))
     return App(
         parts.discovery,
         models,
@@ -427,9 +429,11 @@ async def _go_on(bus: Bus, workers: Workers, turn: Turn, rows: list[Inbox]) -> N
         workers.go_on(turn)
 
 
-def _pairing(channels: Mapping[str, Channel]) -> frozenset[str]:
+def _pairing(start: Start, channels: Mapping[str, Channel]) -> frozenset[str]:
     """Those channels on which a stranger is told how to be let in."""
-    kinds = (kind for kind in channels if kind != "terminal")
+    kinds = frozenset(channels) - {"terminal"}
+    if start.open_channels is not None:
+        return kinds - start.silent
     return frozenset(kind for kind in kinds if plugins.load(CHANNELS, kind, ChannelSpec).pairing)
 
 
