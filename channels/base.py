@@ -150,8 +150,9 @@ class ChannelSpec:
 
     `create(settings, host)` makes the channel. Without `pairing`, a stranger is never answered, not even with a code.
     `examine(settings, host)` looks, for the doctor, whether servers are reached and take our credentials; it changes
-    nothing. `login(settings, host, say)` links an account by talking to the person at the terminal; it raises
-    ChannelError (its text names the fix), and cancelling it leaves nothing behind.
+    nothing. `login(settings, host, say, number)` links an account by talking to the person at the terminal, with the
+    `number` of their phone ("" unless they gave it) by a code to type there; it raises ChannelError (its text names
+    the fix), and cancelling it leaves nothing behind.
     """
 
     kind: str
@@ -160,4 +161,4 @@ class ChannelSpec:
     person: PersonKey | None = None
     pairing: bool = True
     examine: Callable[[Any, Host], AsyncGenerator[Examined, None]] | None = None
-    login: Callable[[Any, Host, Callable[[str], None]], Awaitable[None]] | None = None
+    login: Callable[[Any, Host, Callable[[str], None], str], Awaitable[None]] | None = None

@@ -317,22 +317,34 @@ def usage(
     print(_json(found) if json else spending.render(found, by or ""))
 
 
-@cli.command(epilog="Examples: `nanobot login openrouter`, `nanobot login openrouter --no-browser`")
+@cli.command(
+    epilog="Examples: `nanobot login openrouter`, `nanobot login whatsapp --code '+49 151 12345678'`"
+)
 def login(
     context: typer.Context,
-    provider: Annotated[str, typer.Argument(help="Where to sign in; openrouter is the one there is.")],
+    where: Annotated[str, typer.Argument(help="openrouter, or a channel: whatsapp links a phone.")],
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Use this machine's browser, if it has one.")
     ] = True,
+    code: Annotated[
+        str,
+        typer.Option(
+            help="whatsapp: no QR code, but one to type into the phone of this number.", metavar="NUMBER"
+        ),
+    ] = "",
 ) -> None:
-    """Sign in for free models: no key to copy, no money. On a machine without a screen you paste a code."""
+    """Sign in for free models, or link a phone: no key to copy, no money. Without a screen you paste a code."""
     from bot.cli import login as signing_in  # noqa: PLC0415 -- httpx and more
+    from bot.cli import login_channel as linking  # noqa: PLC0415 -- pydantic
 
-    if provider != signing_in.PROVIDER:
+    if where == signing_in.PROVIDER:
+        _run(signing_in.login_openrouter(context.obj, browser=browser))
+    elif where in linking.channels():
+        _run(linking.login_channel(context.obj, where, code))
+    else:
         raise typer.BadParameter(
-            f"one can sign in at {signing_in.PROVIDER} only; `nanobot init` takes keys of the others"
+            f"one can sign in at {signing_in.PROVIDER} or link whatsapp; `nanobot init` takes keys of other providers"
         )
-    _run(signing_in.login_openrouter(context.obj, browser=browser))
 
 
 @pair.command("list", epilog="Example: `nanobot pair list`")

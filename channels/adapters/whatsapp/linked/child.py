@@ -68,6 +68,7 @@ def main() -> None:
     if held is None:
         pipe.tell(Link(State.IN_USE))
         return
+    os.environ["NEONIZE_BOT_TAG"] = "off"  # else the library marks its messages as a business's machine
     try:
         # Loads the library with its own threads, and its 50 MB.
         import neonize  # noqa: PLC0415

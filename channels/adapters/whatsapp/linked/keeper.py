@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from channels.adapters.whatsapp.linked import rules
@@ -98,6 +98,7 @@ class Keeper:
     async def aclose(self) -> None:
         """End the child. None is started any more."""
         self._closed = True
+        self._set(replace(self.standing, up=False, detail="is stopped"))
         line = self._line
         if line is None:
             return
@@ -147,6 +148,8 @@ class Keeper:
     def _gone(self, line: Line, why: str) -> None:
         if self._line is line:
             self._line = None
+            if self._closed:
+                return
             self._set(rules.exited(self.standing, why, self._pace.clock()))
 
     def _review(self) -> None:
