@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from dataclasses import dataclass
 from datetime import datetime
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
-from typing import Literal
+from email.policy import SMTP, EmailPolicy, Policy
+from typing import Any, ClassVar, Literal
+
+from channels.adapters.email.addresses import is_address
+from channels.adapters.email.charsets import printable
+from channels.adapters.email.domains import domain_of
+from channels.adapters.email.headers import is_made_up
+from channels.errors import Refused
+from channels.events import plain
+from channels.mail_markup import mail_html
+from channels.markdown import parse, well_formed
+
+_ID = re.compile(r"<[!-;=?-~]{1,500}>")
+_MIME = re.compile(r"[a-z0-9.+-]+/[a-z0-9.+-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +57,85 @@ def compose(letter: Letter, most: int) -> EmailMessage:
     """The mail, of at most `most` bytes on the wire. Raises `channels.errors.Refused` where it is larger or an
     address is none.
     """
-    raise NotImplementedError
+    message = EmailMessage(_policy())
+    message["From"] = _address(letter.sender, letter.sender_name)
+    message["To"] = _address(letter.to, "")
+    message["Subject"] = _one_line(letter.subject, 500)
+    message["Date"] = letter.date
+    message["Message-ID"] = letter.message_id
+    for name, ids in (("In-Reply-To", (letter.in_reply_to,)), ("References", letter.references)):
+        if known := " ".join(one for one in ids if _ID.fullmatch(one) and not is_made_up(one)):
+            message[name] = known
+    message["Auto-Submitted"] = letter.kind
+    # Exchange doesn't know Auto-Submitted: https://learn.microsoft.com/openspecs/exchange_server_protocols/ms-oxcmail
+    message["X-Auto-Response-Suppress"] = "OOF, AutoReply"
+    _write(message, letter.markdown)
+    for enclosure in letter.enclosures:
+        _enclose(message, enclosure)
+    size = len(encode(message))
+    if size > most:
+        raise Refused(f"the mail has {size} bytes, and {most} can be sent")
+    return message
 
 
 def encode(message: EmailMessage) -> bytes:
     """As it is handed to the server: CRLF, seven bits, no line longer than RFC 5322 allows."""
-    raise NotImplementedError
+    return message.as_bytes(policy=_policy())
+
+
+def _write(message: EmailMessage, markdown: str) -> None:
+    events = parse(markdown)
+    message.set_content(plain(events).strip("\n") + "\n")
+    if markdown.strip():
+        head = '<!DOCTYPE html>\n<html><head><meta charset="utf-8"></head><body>\n'
+        message.add_alternative(f"{head}{mail_html(events)}\n</body></html>\n", subtype="html")
+
+
+def _enclose(message: EmailMessage, enclosure: Enclosure) -> None:
+    mime = enclosure.mime.lower()
+    # A mail or a multipart may not be encoded, so it goes as any file.
+    if not _MIME.fullmatch(mime) or mime.startswith(("multipart/", "message/")):
+        mime = "application/octet-stream"
+    main, _, sub = mime.partition("/")
+    name = _one_line(enclosure.name, 200).replace("/", "_") or "file"
+    message.add_attachment(enclosure.content, maintype=main, subtype=sub, filename=name)
+
+
+def _address(address: str, name: str) -> Address:
+    local, at, domain = address.rpartition("@")
+    if not local.isascii():
+        raise Refused(
+            f"mail to {address} needs a server that takes addresses in other letters, which isn't supported"
+        )
+    spec = f"{local}{at}{domain_of(domain)}"
+    if not is_address(spec):
+        raise Refused(f"{address!r} is no mail address")
+    return Address(_one_line(name, 100), addr_spec=spec)
+
+
+def _one_line(text: str, most: int) -> str:
+    """No text may begin a header field of its own."""
+    return " ".join(printable(well_formed(text)).split())[:most]
+
+
+class _Ids(BaseHeader):
+    """A field of Message-IDs, one on each line: the library would encode long ones, and nobody could read them."""
+
+    max_count: ClassVar[Literal[1] | None] = 1
+
+    @classmethod
+    def parse(cls, value: str, kwds: dict[str, Any]) -> None:
+        kwds["parse_tree"] = UnstructuredHeader.value_parser("")
+        kwds["decoded"] = " ".join(value.split())
+
+    def fold(self, *, policy: Policy[Any]) -> str:
+        name = getattr(self, "name", "")
+        return f"{name}: {f'{policy.linesep} '.join(str(self).split())}{policy.linesep}"
+
+
+@functools.cache
+def _policy() -> EmailPolicy[EmailMessage]:
+    registry = HeaderRegistry()
+    for name in ("message-id", "in-reply-to", "references"):
+        registry.map_to_type(name, _Ids)
+    return SMTP.clone(cte_type="7bit", header_factory=registry)
