@@ -331,7 +331,16 @@ async def _assemble(start: Start, parts: _Parts) -> App:
     treasurer = Treasurer(models, database, out, lambda: post.chats(people.owner.name))
     await treasurer.load()
     house = House(
-        out, channels, parts.supervisor, approvals, desk, compactor, treasurer, people.role_of, profiles
+        out,
+        channels,
+        parts.supervisor,
+        approvals,
+        desk,
+        compactor,
+        treasurer,
+        people.role_of,
+        people.language,
+        profiles,
     )
     agent = Agent(core, house)
     approvals.go_on = partial(_go_on, bus, workers)

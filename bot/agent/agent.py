@@ -60,7 +60,9 @@ _MOST_ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What turns work with beside their core. `role_of` tells what a person may decide."""
+    """What turns work with beside their core. `role_of` tells what a person may decide, `language_of` in which language
+    they want to be answered ("": the one they write in).
+    """
 
     outbox: Outbox
     channels: Mapping[str, Channel]
@@ -70,6 +72,7 @@ class House:
     compactor: Compactor
     treasurer: Treasurer
     role_of: Callable[[str], Role]
+    language_of: Callable[[str], str]
     profiles: Profiles
 
 
@@ -144,7 +147,9 @@ class Agent:
         seat = Seat(
             record.session.model or roles.MAIN,
             roles.MAIN,
-            lambda: core.prompts.system(_scene(core, record, helpers)),
+            lambda: core.prompts.system(
+                replace(_scene(core, record, helpers), language=self._house.language_of(record.turn.person))
+            ),
             preview,
             core.settings.max_steps,
         )

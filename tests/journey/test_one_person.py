@@ -215,3 +215,11 @@ async def test_a_file_goes_out_with_an_answer(tmp_path: Path) -> None:
         assert shown.text == "Here it is."
         assert shown.file is not None
         assert (shown.file.name, shown.file.path.read_text()) == ("list.txt", "milk")
+
+
+async def test_the_language_that_was_chosen_is_asked_of_the_model(tmp_path: Path) -> None:
+    async with house(tmp_path) as it:
+        it.chat.say("/language Italian")
+        it.chat.say("hello")
+        await it.chat.until(lambda: len(it.chat.seen()) == 2)
+        assert "Answer in Italian." in it.llm.requests[-1].body["messages"][0]["content"]
