@@ -142,7 +142,7 @@ class TelegramFake:
             self._download(exchange, path.removeprefix(f"/file/bot{self.token}/"))
 
     def _download(self, exchange: Exchange, path: str) -> None:
-        found = next((file for file in self.world.files.values() if file.path == path), None)
+        found = next((f for f in self.world.files.values() if f.path.lstrip("/") == path.lstrip("/")), None)
         if found is None:
             exchange.reply(404, b'{"ok":false,"error_code":404,"description":"Not Found"}')
         else:

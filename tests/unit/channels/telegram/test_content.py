@@ -9,6 +9,7 @@ import pytest
 from channels.types import Attachment, Media, Quote
 from tests.unit.channels.telegram.test_inbound import ANN, edited, read
 
+PDF, MP3, PNG = "application/pdf", "audio/mpeg", "image/png"
 FILE = {"file_id": "f", "file_unique_id": "u", "file_size": 7}
 SIDES = {"width": 1, "height": 1}
 PLACE = {"latitude": 52.52, "longitude": 13.405}
@@ -33,14 +34,14 @@ def test_of_a_photo_the_largest_size_counts() -> None:
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"document": {**FILE, "file_name": "a.pdf", "mime_type": "application/pdf"}}, (Media.FILE, "a.pdf", "application/pdf")),
-        ({"document": {**FILE, "file_name": "a.png", "mime_type": "image/png"}}, (Media.IMAGE, "a.png", "image/png")),
+        ({"document": {**FILE, "file_name": "a.pdf", "mime_type": PDF}}, (Media.FILE, "a.pdf", PDF)),
+        ({"document": {**FILE, "file_name": "a.png", "mime_type": PNG}}, (Media.IMAGE, "a.png", PNG)),
         ({"document": FILE}, (Media.FILE, "", "")),
         ({"voice": {**FILE, "duration": 3}}, (Media.VOICE, "", "audio/ogg")),
-        ({"audio": {**FILE, "duration": 3, "file_name": "a.mp3", "mime_type": "audio/mpeg"}}, (Media.AUDIO, "a.mp3", "audio/mpeg")),
+        ({"audio": {**FILE, "duration": 3, "file_name": "a.mp3", "mime_type": MP3}}, (Media.AUDIO, "a.mp3", MP3)),
         ({"video": {**FILE, **SIDES, "duration": 3}}, (Media.VIDEO, "", "video/mp4")),
         ({"video_note": {**FILE, "length": 1, "duration": 3}}, (Media.VIDEO, "", "video/mp4")),
-        ({"animation": {**FILE, **SIDES, "duration": 1}, "document": {**FILE, "file_id": "d"}}, (Media.VIDEO, "", "video/mp4")),
+        ({"animation": {**FILE, **SIDES, "duration": 1}, "document": FILE}, (Media.VIDEO, "", "video/mp4")),
     ],
 )  # fmt: skip
 def test_each_kind_of_file(fields: dict[str, Any], expected: tuple[Media, str, str]) -> None:

@@ -108,7 +108,7 @@ def test_a_command_in_private_needs_no_name() -> None:
 
 def test_a_forum_topic_is_its_own_conversation() -> None:
     opened = {**MINE, "forum_topic_created": {"name": "x", "icon_color": 1}}
-    topic = {"message_thread_id": 9, "is_topic_message": True}
+    topic: dict[str, Any] = {"message_thread_id": 9, "is_topic_message": True}
 
     found = read(chat=GROUP, text="hi", reply_to_message=opened, **topic)
 

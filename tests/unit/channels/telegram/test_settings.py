@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -86,3 +87,51 @@ def test_anything_else_says_how_to_learn_the_number(given: Any) -> None:
 
 def test_the_spec_is_complete() -> None:
     assert (SPEC.kind, SPEC.settings, SPEC.person) == ("telegram", TelegramSettings, PERSON)
+
+
+def test_groups_may_be_named() -> None:
+    assert [settings(groups=given).groups for given in (True, False, "mention", "all")] == [
+        True,
+        False,
+        "mention",
+        "all",
+    ]
+    with pytest.raises(ValidationError):
+        settings(groups="some")
+
+
+def test_a_webhook_has_an_address_outside_and_one_inside() -> None:
+    found = settings(webhook_url="https://bot.example.org:8443/tele/gram", webhook_listen="[::1]:9000")
+
+    assert (found.webhook_path, found.listen) == ("/tele/gram", ("::1", 9000))
+    assert settings(webhook_url="https://bot.example.org").webhook_path == "/"
+    assert settings().listen == ("127.0.0.1", 8443)
+    assert settings(base_url="http://127.0.0.1:8081", webhook_url="http://127.0.0.1:9/x").webhook_path == "/x"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"webhook_url": "http://bot.example.org/x"},
+        {"webhook_url": "bot.example.org"},
+        {"webhook_listen": "8443"},
+        {"webhook_listen": "127.0.0.1:70000"},
+        {"webhook_listen": "a b:1"},
+        {"proxy": "proxy.example.org"},
+        {"proxy": "ftp://proxy.example.org"},
+    ],
+)
+def test_other_addresses_are_refused_with_an_example(given: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match="expected"):
+        settings(**given)
+
+
+def test_a_proxy_is_not_shown() -> None:
+    assert "secret" not in repr(settings(proxy="http://me:secret@proxy:3128"))
+    assert settings(proxy="").proxy is None
+
+
+def test_a_socks_proxy_asks_for_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    with pytest.raises(ValidationError, match=r"nanobot-daemon\[socks\]"):
+        settings(proxy="socks5://127.0.0.1:1080")
