@@ -112,7 +112,8 @@ async def running(
 ) -> AsyncIterator[App]:
     """Start a bot with this configuration and its data in `folder`; stop it gently.
 
-    `found` is what there is on the machine; it may change meanwhile. `channels` run instead of those configured.
+    `found` is what there is on the machine; it may change meanwhile. `channels` run instead of those configured;
+    strangers on one that is called mail are never answered.
     """
     file = folder / "config.toml"
     file.write_text(config)
@@ -130,6 +131,7 @@ async def running(
         clock=clock,
         load=lambda: load_config(file, env),
         open_channels=(lambda _host: {channel.kind: channel for channel in channels}) if channels else None,
+        silent=frozenset({"mail"}),
     )
     async with app.opened(start) as opened:
         yield opened
