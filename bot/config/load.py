@@ -48,6 +48,13 @@ def load_config(path: Path | None, env: Env) -> Loaded:
     return Loaded(config, source.file, (*notices, *reader.lines(fatal=False)))
 
 
+def faults(source: Document, env: Env) -> list[Finding]:
+    """What keeps a configuration that isn't in use yet from being used."""
+    reader = _Reader(source, env)
+    reader.read()
+    return reader.faults
+
+
 def _find(path: Path | None, env: Env) -> tuple[Document | None, list[str]]:
     named = paths.named_config(path, env)
     if named is not None:
@@ -94,6 +101,10 @@ class _Reader:
             return None
         self._findings += [*prices.check(config, self._env), *unused(config, channels)]
         return config.model_copy(update={"channels": channels})
+
+    @property
+    def faults(self) -> list[Finding]:
+        return [finding for finding in self._findings if finding.fatal]
 
     def lines(self, *, fatal: bool) -> list[str]:
         chosen = [finding for finding in self._findings if finding.fatal is fatal]
