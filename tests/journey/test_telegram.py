@@ -39,6 +39,13 @@ async def scene(
             yield Scene(tg, model, app)
 
 
+async def invited(s: Scene, chat: int) -> int:
+    """Ann has the bot take part in a group; returns how many messages it has written there since."""
+    s.tg.user_says(chat, "/start@fake_bot", user_id=ANN)
+    await s.tg.wait_for_text(chat, "Hello! I answer here")
+    return len(s.tg.answers(chat))
+
+
 async def test_a_message_is_answered_and_the_menu_is_there(tmp_path: Path) -> None:
     async with scene(tmp_path) as s:
         s.tg.user_says(ANN, "hello")
@@ -88,6 +95,7 @@ async def test_two_topics_streaming_at_once_do_not_mix(tmp_path: Path) -> None:
         s.tg.add_chat(FORUM, "supergroup", is_forum=True)
         s.tg.add_topic(FORUM, 5)
         s.tg.add_topic(FORUM, 6)
+        await invited(s, FORUM)
         s.llm.push(slow("apple"), contains="fruit")
         s.llm.push(slow("birch"), contains="tree")
         s.tg.user_says(FORUM, "@fake_bot fruit", user_id=ANN, thread_id=5)
@@ -133,13 +141,18 @@ async def test_the_first_to_be_let_in_on_a_fresh_install_is_the_owner(tmp_path: 
 async def test_strangers_and_chatter_in_a_group_are_ignored(tmp_path: Path) -> None:
     async with scene(tmp_path, privacy=False) as s:
         s.tg.add_chat(-5, "group")
+        s.tg.user_says(-5, "/start@fake_bot", user_id=STRANGER)
+        s.tg.user_says(-5, "@fake_bot hello", user_id=ANN)
+        await s.tg.wait_for_text(-5, "send /start here")
+        before = await invited(s, -5)
         s.tg.user_says(-5, "talk among us", user_id=ANN)
         s.tg.user_says(-5, "@fake_bot hello", user_id=STRANGER)
         s.tg.user_says(-5, "@fake_bot hello", user_id=ANN)
-        await s.tg.wait_for_text(-5, "hello")
-        assert len(s.tg.answers(-5)) == 1
+        await s.tg.wait_for_text(-5, "You said:")
+        assert before == 2, "the way to be invited, and the greeting"
+        assert len(s.tg.answers(-5)) == before + 1
         assert len(s.llm.requests) == 1
-        assert s.tg.answers(-5)[0].reply_to is not None
+        assert s.tg.answers(-5)[-1].reply_to is not None
 
 
 async def test_commands_answer_while_a_turn_runs(tmp_path: Path) -> None:
@@ -209,6 +222,7 @@ async def test_one_stuck_chat_does_not_delay_another(tmp_path: Path) -> None:
         s.tg.user_says(ANN, "stuck")
         await s.llm.until(lambda: s.llm.concurrent == 1)
         s.tg.add_chat(-6, "group")
+        await invited(s, -6)
         started = time.monotonic()
         s.tg.user_says(-6, "@fake_bot quick", user_id=ANN)
         await s.tg.wait_for_text(-6, "quick")
