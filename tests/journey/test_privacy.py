@@ -41,6 +41,8 @@ async def place(tmp_path: Path) -> AsyncIterator[Home]:
         assert SECRET in opened.facts.read_text()
         assert opened.rows("SELECT handle FROM tool_output") == [("r4-1",)]
         assert SECRET in await opened.ann('result_read {"handle": "r4-1"}')
+        opened.tg.user_says(GROUP, "/start@fake_bot", user_id=ANN)
+        await opened.tg.wait_for_text(GROUP, "Hello! I answer here")
         await opened.wait(2 * 3600.0)
         yield opened
 

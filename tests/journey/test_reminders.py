@@ -323,6 +323,7 @@ async def test_it_is_told_in_the_chat_where_it_was_set_and_only_its_person_sees_
 async def test_a_group_sees_what_was_set_in_it_and_no_more(tmp_path: Path) -> None:
     async with house(tmp_path) as home:
         await home.says(ANN, f'remind {{"text": "a surprise", "at": "{NINE}"}}')
+        assert "I answer here" in await home.says(ANN, "/start@fake_bot", GROUP)
         said = await home.says(ANN, f'@fake_bot remind {{"text": "bins", "at": "{NINE}"}}', GROUP)
         assert "Number 2 is set" in said
         for asked in ("@fake_bot remind_list {}", "/jobs@fake_bot"):
