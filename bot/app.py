@@ -46,10 +46,12 @@ from bot.ops import control
 from bot.ops.agenda import Agenda
 from bot.ops.control import Control
 from bot.ops.directory import Directory
+from bot.ops.liveness import Liveness, Stalls
 from bot.ops.memory import Notes
 from bot.ops.personal import Personal
 from bot.ops.replies import Replies
 from bot.ops.status import Status
+from bot.ops.systemd import Notifier, keep_told
 from bot.reload import Living, Reloader
 from bot.safety.redaction import Redactor
 from bot.safety.sandbox import Sandbox
@@ -71,13 +73,14 @@ from bot.supervisor import Supervisor
 from bot.usage import Usage
 from channels.base import Channel, ChannelSpec, Host
 from channels.terminal import TerminalChannel
-from channels.types import Address
+from channels.types import Address, ChannelStatus
 from providers.client import ModelClient
 
 log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 20.0
 _FLUSH_SECONDS = 5.0
+_LOOK_SECONDS = 0.05
 CHANNELS = "channels.adapters"
 
 
@@ -134,6 +137,9 @@ class App:
     notes: Notes
     post: PostOffice
     ear: OwnersEar
+    liveness: Liveness
+    notifier: Notifier
+    stalls: Stalls
     _database: Database
     _supervisor: Supervisor
     _receivers: list[asyncio.Task[None]] = field(default_factory=list)
@@ -168,12 +174,27 @@ class App:
         self._receivers.append(
             self._supervisor.keep("owner's ear", partial(self.ear.pass_on, self.post, self.people))
         )
+        self._receivers.append(self._supervisor.keep("stalls", self.stalls.watch))
+        if self.notifier:
+            told = partial(keep_told, self.notifier, self.liveness.hanging, self.status.line)
+            self._supervisor.keep("systemd", told)
         self._receivers.append(self._supervisor.keep("discovery", self.discovery.watch))
         self._receivers.append(self._supervisor.keep("approvals", self.approvals.watch))
         self._receivers.append(self._supervisor.keep("limits", self.treasurer.watch))
         self.jobs.start()
         self._receivers.append(self._supervisor.keep("scheduler", self.scheduler.watch))
         self._receivers.append(self._supervisor.keep("reminders", self.reminders.watch))
+
+    async def settled(self, seconds: float) -> None:
+        """Wait until every channel is up or knows why it isn't, and tell systemd that we are ready."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not self._all_settled():  # noqa: ASYNC110 -- a status is read, it rings no bell
+                    await asyncio.sleep(_LOOK_SECONDS)
+        self.notifier.ready()
+
+    def _all_settled(self) -> bool:
+        return all(settled(channel.status) for channel in self.channels.values())
 
     async def run_until_stopped(self) -> None:
         """Serve until SIGTERM or Ctrl-C, then stop gently; a second one cuts what still runs. SIGHUP reloads."""
@@ -183,6 +204,7 @@ class App:
         loop.add_signal_handler(signal.SIGHUP, self._hung_up)
         try:
             await self._stopping.wait()
+            self.notifier.stopping()
             await self.stop(DRAIN_SECONDS)
         finally:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -215,7 +237,14 @@ class App:
         await self._cut.wait()
 
     def _hung_up(self) -> None:
-        self._supervisor.spawn("reload", self.reloader.on_signal())
+        self._supervisor.spawn("reload", self._reload())
+
+    async def _reload(self) -> None:
+        self.notifier.reloading()
+        try:
+            await self.reloader.on_signal()
+        finally:
+            self.notifier.ready()
 
     def _signalled(self) -> None:
         if self._stopping.is_set():
@@ -387,7 +416,9 @@ async def _assemble(start: Start, parts: _Parts) -> App:
     )
     commands = Commands(bus, models, approvals, replies.table(), start.clock)
     intake = _intake(parts, agent, bus)
-    gate = Gate(database, people, Inside(commands, out, bus, intake, linking, groups, _pairing(start, channels)))
+    gate = Gate(
+        database, people, Inside(commands, out, bus, intake, linking, groups, _pairing(start, channels))
+    )
     return App(
         parts.discovery,
         models,
@@ -410,6 +441,9 @@ async def _assemble(start: Start, parts: _Parts) -> App:
         Notes(core.memory, people),
         post,
         parts.ear,
+        Liveness(database, bus, out, channels),
+        Notifier(start.env),
+        Stalls(),
         database,
         parts.supervisor,
     )
@@ -428,6 +462,11 @@ def _intake(parts: _Parts, agent: Agent, bus: Bus) -> Intake:
             clock=agent.core.clock,
         )
     )
+
+
+def settled(status: ChannelStatus) -> bool:
+    """Whether a channel is up, or knows by its first try why it is not."""
+    return status.up or status.detail not in ("", "connecting")
 
 
 async def _go_on(bus: Bus, workers: Workers, turn: Turn, rows: list[Inbox]) -> None:

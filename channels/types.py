@@ -171,7 +171,8 @@ class DeliveryReport:
 class ChannelStatus:
     """For `nanobot status`: `detail` is one line that names the fix when `up` is false. Times are epoch seconds.
 
-    `notes` are further lines for the owner, such as what was kept aside and why.
+    `notes` are further lines for the owner, such as what was kept aside and why. `beat` is when its receive loop last
+    turned, in monotonic seconds; it does so every fifteen minutes at least, even while it backs off.
     """
 
     up: bool
@@ -179,6 +180,7 @@ class ChannelStatus:
     last_received_at: float | None = None
     last_sent_at: float | None = None
     notes: tuple[str, ...] = ()
+    beat: float | None = None
 
 
 Take = Callable[[Sequence[Inbound]], Awaitable[None]]

@@ -13,10 +13,14 @@ from bot.cli.check import checked
 from bot.cli.firstrun import ready
 from bot.cli.options import Options
 from bot.ops import logs
+from bot.ops.liveness import dump_on_abort
 from bot.safety.redaction import Redactor
 from bot.secrets import secrets
 
 log = logging.getLogger("nanobot")
+
+_UP_WITHIN = 10.0
+"""Seconds that channels get to connect, or to say why they can't yet, before we call ourselves ready."""
 
 
 async def run(options: Options) -> None:
@@ -33,9 +37,11 @@ async def run(options: Options) -> None:
         load=lambda: checked(options.load(), options.env),
         redact=redact,
     )
+    dump_on_abort()
     async with app.opened(start) as bot:
         gc.freeze()
         gc.enable()  # off since the start of the command
+        await bot.settled(_UP_WITHIN)
         log.info("ready; models: %s", bot.discovery.choice)
         log.info("talk to it with `nanobot chat`; `nanobot status` says how it is")
         await bot.run_until_stopped()

@@ -177,6 +177,17 @@ class Bus:
         """Whether anything of a session is being answered or waits for it."""
         return session in self._lanes
 
+    def stuck(self) -> str:
+        """A session that has something to do and no task that does it; "" where there is none."""
+        return next(
+            (
+                session
+                for session, lane in self._lanes.items()
+                if (lane.queue or lane.unfinished) and session not in self._workers and not self._closing
+            ),
+            "",
+        )
+
     def depth(self) -> tuple[int, int]:
         """(turns running, messages waiting in memory)."""
         lanes = self._lanes.values()

@@ -131,6 +131,18 @@ class Outbox:
         """Whether anything of a session is being delivered or waits for it."""
         return session in self._lanes
 
+    def stuck(self) -> str:
+        """A session that has something to deliver and no task that does it; "" where there is none."""
+        running = set(self._supervisor.names())
+        return next(
+            (
+                session
+                for session, lane in self._lanes.items()
+                if lane.rows and f"outbox {session}" not in running
+            ),
+            "",
+        )
+
     def depth(self) -> int:
         return sum(len(lane.rows) for lane in self._lanes.values())
 

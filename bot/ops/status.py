@@ -64,6 +64,23 @@ class Status:
             "warnings": list(loaded.notices),
         }
 
+    async def line(self) -> str:
+        """How it stands in one line, for `systemctl status`."""
+        down = [
+            f"{kind} is down ({channel.status.detail})"
+            for kind, channel in self.channels.items()
+            if not channel.status.up
+        ]
+        running, waiting = self.bus.depth()
+        routes = self._routes().get("reasoning", [])
+        return "; ".join(
+            (
+                f"model {routes[0]}" if routes else "no model",
+                *(down or ["all channels up"]),
+                f"{running} answering, {waiting} waiting",
+            )
+        )
+
     async def summary(self, session: str, whole: bool) -> str:
         """The text of /status: what concerns the one who asks, and with `whole` what concerns the house."""
         now = self.clock()
