@@ -43,9 +43,8 @@ def decoded(data: bytes, charset: str) -> str:
     if data.isascii() and not _JAPANESE.search(data) and not _is_seven_bit(charset):
         return data.decode("ascii")
     named = _MEANT.get(charset.strip().lower(), charset.strip().lower())
-    for name in (*(["utf-8"] if named in {"", "cp1252"} else []), named, "utf-8", "iso-2022-jp", "cp1252"):
-        if name == "iso-2022-jp" and not _JAPANESE.search(data):
-            continue
+    tried = ["utf-8", named] if named in {"", "cp1252"} else [named, "utf-8"]
+    for name in (*(["iso-2022-jp"] if _JAPANESE.search(data) else []), *tried, "cp1252"):
         if (text := _strictly(data, name)) is not None:
             return text
     return data.decode(_usable(named) or "cp1252", "replace")

@@ -189,7 +189,7 @@ def _forwarded(part: Part, content: Content) -> None:
     letter = part.children[0]
     inside = gather(letter, content.limits)
     sender = next(iter(addresses(letter.headers.one("From"))), ("", ""))
-    author = f"{sender[0]} <{sender[1]}>".replace(" <>", "").strip()
+    author = f"{sender[0]} <{sender[1]}>" if all(sender) else "".join(sender)
     heads = [("From", author)] + [(name, words(letter.headers.one(name))) for name in ("Date", "Subject")]
     head = "\n".join(f"{name}: {value[:500]}" for name, value in heads if value)
     text = f"{head}\n\n{text_of(inside.written).strip()}".strip()

@@ -118,7 +118,8 @@ def base64(data: bytes) -> bytes:
         return binascii.a2b_base64(data)
     except binascii.Error:
         letters = re.sub(rb"[^A-Za-z0-9+/]", b"", data)
-        return binascii.a2b_base64(letters[: len(letters) // 4 * 4])
+        letters = letters[:-1] if len(letters) % 4 == 1 else letters
+        return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
 
 
 def parameters(value: str) -> tuple[str, Mapping[str, str]]:

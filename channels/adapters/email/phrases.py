@@ -60,18 +60,23 @@ FORWARDED = re.compile(
 )
 
 _FROM = "from|von|de|da|van|från|fra|od|от|lähettäjä|feladó|kimden|gönderen|expéditeur|差出人|发件人|寄件者|보낸 사람"
+_TELLING = (
+    "sent|subject|gesendet|betreff|envoyé|date d'envoi|objet|enviado|enviado el|asunto|inviato|oggetto|assunto|verzonden|"
+    "onderwerp|skickat|ämne|sendt|emne|wysłano|temat|отправлено|тема|lähetetty|aihe|odesláno|předmět|elküldve|tárgy|"
+    "gönderildi|konu|送信日時|件名|发送时间|主题|寄件日期|主旨|보낸 날짜|제목"
+)
 _OTHERS = (
-    "sent|date|to|cc|subject|gesendet|datum|an|betreff|envoyé|date d'envoi|à|objet|enviado|enviado el|fecha|para|"
-    "asunto|inviato|data|a|oggetto|assunto|verzonden|aan|onderwerp|skickat|till|ämne|sendt|til|emne|dato|wysłano|do|temat|"
-    "отправлено|дата|кому|тема|lähetetty|vastaanottaja|aihe|odesláno|komu|předmět|elküldve|címzett|tárgy|"
-    "gönderildi|tarih|kime|konu|reply-to|送信日時|日時|宛先|件名|"
-    "发送时间|时间|收件人|主题|寄件日期|收件者|主旨|보낸 날짜|받는 사람|제목"
+    "date|to|cc|datum|an|à|fecha|para|data|a|aan|till|til|dato|do|дата|кому|vastaanottaja|komu|címzett|tarih|kime|"
+    "reply-to|日時|宛先|时间|收件人|收件者|받는 사람"
 )
 HEAD_FROM = re.compile(rf"\s*[*_]*(?:{_FROM})\s*[:：]\s*[*_]*\s*(\S.*)", re.IGNORECASE)
 """The first line of the head of a mail, as programs copy it into the text; its group is who wrote."""
 
-HEAD_LINE = re.compile(rf"\s*[*_]*(?:{_OTHERS})\s*[:：][*_]*\s.*", re.IGNORECASE)
+HEAD_LINE = re.compile(rf"\s*[*_]*(?:{_TELLING}|{_OTHERS})\s*[:：][*_]*(?:\s.*)?", re.IGNORECASE)
 """One of the lines that follow it."""
+
+HEAD_TELLING = re.compile(rf"\s*[*_]*(?:{_TELLING})\s*[:：][*_]*(?:\s.*)?", re.IGNORECASE)
+"""One by which a mail's head is told from somebody's "From: Berlin, To: Hamburg"."""
 
 RULE = re.compile(r"\s*(?:_{8,}|-{8,}|—{3,}|\*{8,})\s*")
 

@@ -75,6 +75,9 @@ def _take_attribution(found: _Sorted) -> None:
     end = len(own)
     while end and not own[end - 1].strip() and len(own) - end < 2:
         end -= 1
+    if end and phrases.RULE.fullmatch(own[end - 1][:_LONGEST_LINE]):
+        del own[end - 1 :]
+        return
     begin = end
     while begin and own[begin - 1].strip() and end - begin < _LONGEST_ATTRIBUTION:
         begin -= 1
@@ -105,14 +108,15 @@ def _head_at(lines: Sequence[Line], at: int) -> str:
     marked = bool(phrases.MARKER.fullmatch(text))
     if not marked and not phrases.HEAD_FROM.fullmatch(text) and not phrases.RULE.fullmatch(text):
         return ""
-    head = [line.text[:_LONGEST_LINE] for line in lines[at : at + _HEAD] if line.text.strip()]
-    for number, line in enumerate(head[:3]):
-        if match := phrases.HEAD_FROM.fullmatch(line):
-            others = sum(bool(phrases.HEAD_LINE.fullmatch(other)) for other in head[number + 1 :])
-            if others >= 2 or (marked and others):
-                return match[1][:200]
-        if not marked and not phrases.RULE.fullmatch(line):
-            break
+    head = [
+        line.text[:_LONGEST_LINE] for line in lines[at : at + _HEAD] if line.text.strip() and not line.depth
+    ]
+    others = sum(bool(phrases.HEAD_LINE.fullmatch(line)) for line in head)
+    telling = marked or any(phrases.HEAD_TELLING.fullmatch(line) for line in head)
+    for line in head[: 6 if marked else 2]:
+        match = phrases.HEAD_FROM.fullmatch(line)
+        if match and others >= (1 if marked else 2) and (telling or "@" in line):
+            return match[1][:200]
     return " " if marked else ""
 
 
