@@ -37,6 +37,12 @@ def e2e() -> Any:
     return _module("neonize.proto.waE2E.WAWebProtobufsE2E_pb2")
 
 
+def decode_error() -> type[Exception]:
+    """What parsing raises; the protobufs' own package comes with the library."""
+    found: type[Exception] = importlib.import_module("google.protobuf.message").DecodeError
+    return found
+
+
 def _module(name: str) -> Any:
     if "neonize" not in sys.modules:
         sys.path.insert(0, str(SITE))

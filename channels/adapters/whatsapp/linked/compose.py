@@ -7,7 +7,6 @@ from typing import Any
 
 from neonize.proto.Neonize_pb2 import JID
 from neonize.proto.waE2E import WAWebProtobufsE2E_pb2 as e2e
-from neonize.utils.enum import MediaType
 
 from channels.adapters.whatsapp.linked.jids import Jid, of_chat, referred
 from channels.adapters.whatsapp.linked.protocol import Answered, Upload
@@ -22,14 +21,6 @@ _LARGEST_SHOWN = 16 * 1024 * 1024
 """Bytes of a picture, a video or a sound; a larger one goes as a document: https://faq.whatsapp.com/1323305611586010"""
 _THUMBNAIL = 72
 _OPUS_RATE = 48_000
-
-_KINDS = {
-    Media.IMAGE: MediaType.MediaImage,
-    Media.VIDEO: MediaType.MediaVideo,
-    Media.VOICE: MediaType.MediaAudio,
-    Media.AUDIO: MediaType.MediaAudio,
-    Media.FILE: MediaType.MediaDocument,
-}
 
 
 def jid(of: Jid) -> Any:
@@ -48,10 +39,6 @@ def shown_as(file: Upload, size: int) -> Media:
     mime = file.mime.partition(";")[0].strip().lower()
     fits = {Media.IMAGE: _PICTURES, Media.VIDEO: _VIDEOS, Media.AUDIO: _SOUNDS, Media.VOICE: {"audio/ogg"}}
     return file.media if mime in fits.get(file.media, ()) and size <= _LARGEST_SHOWN else Media.FILE
-
-
-def uploaded_as(media: Media) -> MediaType:
-    return _KINDS[media]
 
 
 def media_message(media: Media, file: Upload, content: bytes, upload: Any, caption: str) -> Any:

@@ -87,23 +87,23 @@ def context(message: Any) -> Any | None:
 def words(message: Any) -> str:
     """What was typed: a text or a caption."""
     if message.conversation:
-        return str(message.conversation)
+        return string(message.conversation)
     if has(message, "extendedTextMessage"):
-        return str(message.extendedTextMessage.text)
+        return string(message.extendedTextMessage.text)
     for name, chosen in _CHOSEN:
         if has(message, name):
-            return str(getattr(getattr(message, name), chosen))
+            return string(getattr(getattr(message, name), chosen))
     for name in ("imageMessage", "videoMessage", "documentMessage"):
         if has(message, name):
-            return str(getattr(message, name).caption)
-    return str(message.liveLocationMessage.caption) if has(message, "liveLocationMessage") else ""
+            return string(getattr(message, name).caption)
+    return string(message.liveLocationMessage.caption) if has(message, "liveLocationMessage") else ""
 
 
 def told(message: Any) -> str:
     """What somebody sent without writing it: a place, a sticker, a poll."""
     if has(message, "stickerMessage") or has(message, "lottieStickerMessage"):
-        emoji = getattr(message.stickerMessage, "emojis", "")
-        return f"[a sticker: {emoji}]" if isinstance(emoji, str) and emoji else "[a sticker]"
+        emoji = string(message.stickerMessage.emojis)
+        return f"[a sticker: {emoji}]" if emoji else "[a sticker]"
     for name in ("locationMessage", "liveLocationMessage"):
         if has(message, name):
             place = getattr(message, name)
@@ -115,9 +115,10 @@ def told(message: Any) -> str:
     for name in _POLLS:
         if has(message, name):
             poll = getattr(message, name)
-            return f"[a poll: {poll.name}]\n" + "\n".join(f"- {option.optionName}" for option in poll.options)
+            options = "\n".join(f"- {string(option.optionName)}" for option in poll.options)
+            return f"[a poll: {string(poll.name)}]\n{options}"
     if has(message, "eventMessage"):
-        return f"[an event: {message.eventMessage.name}]"
+        return f"[an event: {string(message.eventMessage.name)}]"
     return next((text for name, text in _MENTIONED.items() if has(message, name)), "")
 
 
@@ -126,12 +127,12 @@ def passed_on(message: Any) -> tuple[Quote, ...]:
     found = []
     if has(message, "locationMessage"):
         place = message.locationMessage
-        if named := "\n".join(filter(None, (place.name, place.address, place.comment))):
+        if named := "\n".join(filter(None, map(string, (place.name, place.address, place.comment)))):
             found.append(Quote(named, "the place that they share"))
     cards = [message.contactMessage] if has(message, "contactMessage") else []
     cards += message.contactsArrayMessage.contacts if has(message, "contactsArrayMessage") else []
     for card in cards:
-        text = "\n".join(filter(None, (card.displayName, card.vcard)))
+        text = "\n".join(filter(None, map(string, (card.displayName, card.vcard))))
         found.append(Quote(text, "the contact that they share"))
     return tuple(found)
 
@@ -142,13 +143,13 @@ def files(message: Any, *, spoken: bool = False) -> tuple[Attachment, ...]:
         if not has(message, name):
             continue
         file = getattr(message, name)
-        mime = str(file.mimetype)
+        mime = string(file.mimetype)
         if name == "audioMessage" and file.PTT and spoken:
             kind = Media.VOICE  # noqa: PLW2901 -- what the table says holds for the rest
         if kind is Media.FILE:
             kinds = {"image": Media.IMAGE, "video": Media.VIDEO, "audio": Media.AUDIO}
             kind = kinds.get(mime.partition("/")[0].lower(), kind)  # noqa: PLW2901 -- as above
-        given = str(file.fileName or file.title) if name == "documentMessage" else ""
+        given = string(file.fileName or file.title) if name == "documentMessage" else ""
         return (Attachment(kind, given, mime, int(file.fileLength), _file_ref(message, fetched, file)),)
     return ()
 
@@ -167,6 +168,11 @@ def in_album(message: Any) -> bool:
     return bool(message.messageContextInfo.HasField("messageAssociation"))
 
 
+def string(value: Any) -> str:
+    """A text field's value. One that is no UTF-8 comes as bytes, since nobody on its way checks it."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
 def has(message: Any, name: str) -> bool:
     """Whether a message holds this field; one that this version of the library doesn't know, it doesn't hold."""
     return name in message.DESCRIPTOR.fields_by_name and bool(message.HasField(name))
@@ -176,7 +182,8 @@ def _file_ref(message: Any, name: str, file: Any) -> str:
     """All that brings the file, also after a restart: a message with nothing else in it."""
     bare = type(message)()
     kept = getattr(bare, name)
-    for one in _FETCHED_BY:
-        if file.HasField(one):
-            setattr(kept, one, getattr(file, one))
+    kept.CopyFrom(file)
+    for field, _ in kept.ListFields():
+        if field.name not in _FETCHED_BY:
+            kept.ClearField(field.name)
     return base64.b64encode(bare.SerializePartialToString()).decode()

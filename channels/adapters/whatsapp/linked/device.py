@@ -18,7 +18,7 @@ from neonize.client import ClientFactory, NewClient
 from neonize.exc import NeonizeError
 from neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2 import DeviceProps
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
-from neonize.utils.enum import ChatPresence, ChatPresenceMedia, Presence, ReceiptType
+from neonize.utils.enum import ChatPresence, ChatPresenceMedia, MediaType, Presence, ReceiptType
 from pydantic import TypeAdapter
 
 from channels.adapters.whatsapp.linked import compose, events
@@ -42,7 +42,7 @@ from channels.adapters.whatsapp.linked.protocol import (
     Typing,
 )
 from channels.adapters.whatsapp.linked.spool import Origin, Spool
-from channels.types import Inbound
+from channels.types import Inbound, Media
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +61,13 @@ _CONNECTION = (
     library.StreamErrorEv,
     library.DisconnectedEv,
 )
+_UPLOADED_AS = {
+    Media.IMAGE: MediaType.MediaImage,
+    Media.VIDEO: MediaType.MediaVideo,
+    Media.VOICE: MediaType.MediaAudio,
+    Media.AUDIO: MediaType.MediaAudio,
+    Media.FILE: MediaType.MediaDocument,
+}
 _GROUPS = (library.JoinedGroupEv, library.GroupInfoEv)
 
 
@@ -264,7 +271,7 @@ class Device:
         alone = f"{order.key}/file"
         ref = self._spool.sent(alone)
         if not ref:
-            upload = self._client.upload(content, compose.uploaded_as(media))
+            upload = self._client.upload(content, _UPLOADED_AS[media])
             message = compose.media_message(media, file, content, upload, order.text)
             ref = str(self._client.send_message(to, compose.answering(message, order.chat, order.answers)).ID)
             self._spool.remember(alone, ref)

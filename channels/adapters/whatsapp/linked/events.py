@@ -120,7 +120,7 @@ class _Reading:
         change = message.protocolMessage
         if change.type != _EDIT or not change.HasField("editedMessage"):
             return type(message)(), ""
-        return content.unwrapped(change.editedMessage), self._ref(change.key.ID)
+        return content.unwrapped(change.editedMessage), self._ref(content.string(change.key.ID))
 
     def inbound(self) -> Inbound | None:
         written = content.words(self.message)
@@ -131,15 +131,15 @@ class _Reading:
             return None
         text, mentioned = self._without_calls("" if self.forwarded else written)
         return Inbound(
-            key=self.info.ID,
+            key=content.string(self.info.ID),
             address=Address("whatsapp", str(self.chat) if self.group else self.sender),
-            sender=Sender(self.sender, self.info.Pushname),
+            sender=Sender(self.sender, content.string(self.info.Pushname)),
             text="\n\n".join(filter(None, (text, told))),
             at=datetime.fromtimestamp(self.info.Timestamp / 1000, UTC),
             private=not self.group,
             addressed=not self.group or mentioned or self._answers_bot(),
             more_follows=content.in_album(self.message) and not self.edits,
-            ref=self.edits or self._ref(self.info.ID),
+            ref=self.edits or self._ref(content.string(self.info.ID)),
             attachments=attached + self._answered_files(),
             quotes=quotes,
             edits=self.edits,
@@ -155,7 +155,9 @@ class _Reading:
         return content.unwrapped(self.context.quotedMessage)
 
     def _answered_writer(self) -> Jid:
-        return Jid.parse(self.context.participant) if self.context is not None else Jid("", "")
+        return (
+            Jid.parse(content.string(self.context.participant)) if self.context is not None else Jid("", "")
+        )
 
     def _answers_bot(self) -> bool:
         return (
@@ -188,14 +190,13 @@ class _Reading:
         else:
             whose, owner = Whose.OTHER, "somebody else's message"
         mine = whose is Whose.BOT or not self.group
-        ref = reference(context.stanzaID, None if mine else writer)
+        ref = reference(content.string(context.stanzaID), None if mine else writer)
         return Quote(text, f"{owner}, which this answers", whose, ref)
 
     def _without_calls(self, text: str) -> tuple[str, bool]:
         """The text without the bot's number where it is called by it, and whether it is."""
-        called = (
-            [Jid.parse(one).user for one in self.context.mentionedJID] if self.context is not None else []
-        )
+        mentioned = self.context.mentionedJID if self.context is not None else ()
+        called = [Jid.parse(content.string(one)).user for one in mentioned]
         mine = [user for user in called if user and user in (self.me.phone, self.me.hidden)]
         if not mine or not self.group:
             return text, bool(mine)

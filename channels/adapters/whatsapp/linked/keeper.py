@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from channels.adapters.whatsapp.linked import rules
@@ -98,7 +98,8 @@ class Keeper:
     async def aclose(self) -> None:
         """End the child. None is started any more."""
         self._closed = True
-        self._set(replace(self.standing, up=False, detail="is stopped"))
+        self.standing = Standing(Then.GO_ON, detail="is stopped", until=float("inf"), lost=True)
+        self._pulse()
         line = self._line
         if line is None:
             return
@@ -168,7 +169,7 @@ class Keeper:
             return 0.0
 
     def _set(self, standing: Standing) -> None:
-        """Take up a standing: tell of it, end the child where it says so, wake whoever waits for a change."""
+        """Take up a standing: tell of it, and end the child where it says so."""
         if standing == self.standing:
             return
         before, self.standing = self.standing, standing
@@ -182,6 +183,10 @@ class Keeper:
             self._tell(f"WhatsApp: {standing.detail}")
         if standing.then is not Then.GO_ON and self._line is not None:
             self._line.kill(standing.detail)
+        self._pulse()
+
+    def _pulse(self) -> None:
+        """Wake whoever waits for a change."""
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 

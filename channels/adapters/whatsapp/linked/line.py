@@ -122,10 +122,14 @@ class Line(asyncio.SubprocessProtocol):
         except Malformed as error:
             self.kill(str(error))
 
-    def process_exited(self) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
+        """It has ended, and all that it said before was heard."""
         if self._alarm is not None:
             self._alarm.cancel()
-        code = None if self._process is None else self._process.get_returncode()
+        code = None
+        if self._process is not None:
+            code = self._process.get_returncode()
+            self._process.close()
         self._why = self._why or f"WhatsApp's process ended by itself ({_ending(code)})"
         if self._printed and code:
             log.warning("%s; it had printed: %s", self._why, " | ".join(self._printed))

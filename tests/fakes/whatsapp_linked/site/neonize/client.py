@@ -130,7 +130,7 @@ class NewClient:
 
     # Calls
 
-    def send_message(
+    def send_message(  # noqa: PLR0917 -- the library's own parameters
         self,
         to: JID | str,
         message: Message | str,
