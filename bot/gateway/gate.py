@@ -106,6 +106,8 @@ class Gate:
         if parse(inbound.text)[0] == "start":
             self._outbox.put(await self._groups.invite(inbound.address, person.name))
             return None
+        if not self._groups.hint(inbound.address):
+            return None
         now = self._clock()
         entry = Entry(_row(inbound, person, now), inbound.address, inbound.private)
         entry.row.state = InboxState.DONE

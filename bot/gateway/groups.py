@@ -13,6 +13,7 @@ from channels.types import Address
 
 NOT_INVITED = "Nobody whom I know has invited me to this group yet: send /start here, and I take part."
 _HELLO = "Hello! I answer here where I am mentioned or replied to. What each of you tells me alone stays between us."
+_HINT_SECONDS = 3600.0
 
 
 class Groups:
@@ -22,6 +23,7 @@ class Groups:
         self._database = database
         self._people = people
         self._by = by
+        self._hinted: dict[tuple[str, str], float] = {}
 
     @classmethod
     async def load(cls, database: Database, people: People) -> Self:
@@ -31,6 +33,14 @@ class Groups:
     def invited(self, address: Address) -> bool:
         """Whether somebody who is known brought the bot into this group, topics and all."""
         return self._by.get((address.channel, address.chat)) in self._people.names()
+
+    def hint(self, address: Address) -> bool:
+        """Whether a group in which the bot doesn't take part is told so now: once an hour is enough."""
+        group, now = (address.channel, address.chat), self._people.clock()
+        if now - self._hinted.get(group, float("-inf")) < _HINT_SECONDS:
+            return False
+        self._hinted[group] = now
+        return True
 
     async def invite(self, address: Address, person: str) -> list[Outbox]:
         """Take part in a group from now on; returns the greeting, which is stored to be delivered. Nothing where the

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import pty
 import re
@@ -171,6 +172,9 @@ async def test_a_stranger_is_let_in_without_a_daemon(tmp_path: Path) -> None:
     listed = await machine.nanobot("pair", "list")
     approved = await machine.nanobot("pair", "approve", "abcd2345")
     again = await machine.nanobot("pair", "approve", "ABCD2345")
+    known = json.loads((await machine.nanobot("people", "--json"))[1])
+    gone = await machine.nanobot("people", "unlink", "telegram", "77")
+    twice = await machine.nanobot("people", "unlink", "telegram", "77")
 
     assert nobody[0] == listed[0] == approved[0] == 0
     assert "Nobody waits" in nobody[1]
@@ -178,6 +182,15 @@ async def test_a_stranger_is_let_in_without_a_daemon(tmp_path: Path) -> None:
     assert "as the owner" in approved[1]
     assert again[0] == 1
     assert "no pairing code ABCD2345" in again[2]
+    (owner,) = known
+    assert (owner["name"], owner["role"]) == ("owner", "owner")
+    assert [(one["channel"], one["sender"], one["from"]) for one in owner["identities"]] == [
+        ("telegram", "77", "code")
+    ]
+    assert gone[0] == 0
+    assert "a stranger from now on" in gone[1]
+    assert twice[0] == 1
+    assert "nobody is known as '77'" in twice[2]
 
 
 async def test_a_command_waits_for_the_data_folder_and_says_who_has_it(tmp_path: Path) -> None:

@@ -197,6 +197,7 @@ async def test_a_group_is_entered_by_the_invitation_of_somebody_known(tmp_path: 
         it.chat.say("", chat="g", sender=STRANGER, private=False, invites=True)
         it.chat.say("hello bot", chat="g", sender=STRANGER, private=False)
         it.chat.say("hello bot", chat="g", sender=ANN, private=False)
+        it.chat.say("hello?", chat="g", sender=BEN, private=False)
         await it.chat.until(lambda: it.chat.seen("g") == [NOT_INVITED])
         it.chat.say("", chat="g", sender=BEN, private=False, invites=True, addressed=False)
         it.chat.say("", chat="g", sender=BEN, private=False, invites=True, addressed=False)
@@ -222,6 +223,7 @@ async def test_start_invites_and_lasts_as_long_as_its_sender_is_known(tmp_path: 
         ann = Person("ann", Role.OWNER)
         await it.app.people.unlink("mail", "ben@home")
         it.app.people.adopt(Roster(ann, {("mail", MAIL): ann}, {}))
+        it.clock.now += 3600
         it.mail.say("hi", chat="g", sender=MAIL, private=False)
         await it.mail.until(lambda: it.mail.seen("g")[2:] == [NOT_INVITED])
 

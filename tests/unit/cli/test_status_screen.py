@@ -38,6 +38,12 @@ def test_a_healthy_bot_fits_on_a_screen() -> None:
     assert len(screen.splitlines()) < 24
 
 
+def test_strangers_are_counted_by_channel() -> None:
+    screen = render(report(strangers={"telegram": 3, "email": 12}), NOW)
+
+    assert row(screen, "strangers") == "messages refused: 12 on email, 3 on telegram"
+
+
 def test_a_long_chain_is_shortened() -> None:
     screen = render(report(models={"reasoning": ["a/a", "b/b", "c/c", "d/d", "e/e"]}), NOW)
 

@@ -281,3 +281,10 @@ class TestWhereItIs:
 
         with pytest.raises(ConfigError, match="Is a directory; make it readable, or move it away"):
             load_config(None, {"HOME": str(tmp_path)})
+
+
+def test_a_channel_that_somebody_prefers_and_that_does_not_run_is_mentioned(load: Load, file: Path) -> None:
+    text = '[people.anna]\nprefers = "pigeon"\n[people.ben]\nprefers = "terminal"\n'
+    line = f"{file}:2: [people.anna] prefers: there is no [channels.pigeon] here; what they used last counts"
+    assert load(text).notices == (line,)
+    assert load(text + '[channels.pigeon]\nseed = "env:SEED"\n', SEED="grain-1").notices == ()

@@ -17,7 +17,9 @@ from bot.errors import ConfigError
 
 Problems = Callable[..., list[str]]
 
-SECTIONS = "providers, models, roles, fallback, people, channels, agent, workspace, tools, limits, jobs, retention"
+SECTIONS = (
+    "providers, models, roles, fallback, people, channels, agent, workspace, tools, limits, jobs, retention"
+)
 
 FIVE = 'expected five fields, such as "0 3 * * *" for three o\'clock every night'
 JOBS = ", ".join(plugins.names("bot.jobs"))
@@ -230,6 +232,13 @@ CASES = {
             "config.toml:8: [people.ben] ring: 5 is ../eve's already; expected one person only",
             "config.toml:10: [people.cleo] ring: found a list; expected the number on the ring, 1 or more",
             "config.toml:12: [people.dora] identities: unknown key; there are: language, prefers, role, timezone, ring",
+        ],
+    ),
+    "channels that somebody prefers": (
+        '[people.anna]\nprefers = "pigoen"\n[people.ben]\nprefers = "zebra"\n[people.cleo]\nprefers = "terminal"\n',
+        [
+            'config.toml:2: [people.anna] prefers: there is no channel "pigoen"; did you mean pigeon?',
+            'config.toml:4: [people.ben] prefers: there is no channel "zebra"; there are: pigeon, terminal',
         ],
     ),
     "missing secrets": (
