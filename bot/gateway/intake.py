@@ -121,7 +121,7 @@ class Intake:
             return Trust.OWN
         if quote.whose is Whose.OTHER or not quote.ref:
             return Trust.UNTRUSTED
-        of = partial(outbox.trust_of_answer, channel=inbound.address.channel, ref=quote.ref)
+        of = partial(outbox.trust_of_answer, session=str(inbound.address), ref=quote.ref)
         return await self._means.database.read(of)
 
     async def _write(

@@ -83,11 +83,13 @@ def reported(s: Db, channel: str, report: DeliveryReport, now: float) -> Outbox 
     return row
 
 
-def trust_of_answer(s: Db, channel: str, ref: str) -> Trust:
-    """Whose words one of our messages holds; of one that isn't known, the worst is assumed."""
+def trust_of_answer(s: Db, session: str, ref: str) -> Trust:
+    """Whose words one of our messages holds; of one that isn't known, the worst is assumed. Each chat may number its
+    messages by itself, so that a reference says nothing without its session.
+    """
     row = s.exec(
         select(Outbox)
-        .where(Outbox.channel == channel, Outbox.receipt == ref)
+        .where(Outbox.session == session, Outbox.receipt == ref)
         .order_by(col(Outbox.id).desc())
         .limit(1)
     ).first()

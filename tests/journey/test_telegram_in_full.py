@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -164,3 +165,21 @@ async def test_a_message_delivered_to_a_webhook_is_answered(tmp_path: Path) -> N
         await s.tg.wait_for_text(ANN, "You said: hello", timeout=10)
         assert [delivery.status for delivery in s.tg.webhooks.deliveries][-1] == 200
         assert not s.tg.calls("getUpdates")
+
+
+async def test_a_message_of_the_same_number_in_another_chat_lends_no_trust(tmp_path: Path) -> None:
+    """Supergroups number their messages by themselves."""
+    async with scene(tmp_path) as s:
+        s.tg.user_invites(GROUP, ANN)
+        s.tg.user_says(GROUP, "/help@fake_bot", user_id=ANN)
+        reply = await s.tg.wait_for_text(GROUP, "/new", timeout=10)
+        foreign = s.tg.world.post(
+            s.tg.add_chat(ANN), s.tg.world.bot, text="from before", message_id=reply.message_id
+        )
+        s.tg.user_says(ANN, "what was that?", reply_to=foreign.message_id)
+        await answered(s, answers=2)
+    with closing(sqlite3.connect(tmp_path / "data" / "nanobot.db")) as database:
+        ((quotes,),) = database.execute(
+            "SELECT quotes FROM inbox WHERE quotes IS NOT NULL AND quotes != 'null'"
+        )
+    assert [quote["trust"] for quote in json.loads(quotes)] == ["untrusted"]
