@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import re
+from binascii import b2a_base64
 from dataclasses import dataclass
 from datetime import datetime
-from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
+from email.headerregistry import BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy, Policy
 from typing import Any, ClassVar, Literal
@@ -21,6 +22,11 @@ from channels.mail_markup import mail_html
 from channels.markdown import parse, well_formed
 
 _ID = re.compile(r"<[!-;=?-~]{1,500}>")
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/^_`{|}~ -]*")
+_PIECE = 42
+"""Bytes in an encoded word, which may have 75 characters."""
+
+_WIDTH = 76
 _MIME = re.compile(r"[a-z0-9.+-]+/[a-z0-9.+-]+")
 
 
@@ -58,9 +64,9 @@ def compose(letter: Letter, most: int) -> EmailMessage:
     address is none.
     """
     message = EmailMessage(_policy())
-    message["From"] = _address(letter.sender, letter.sender_name)
-    message["To"] = _address(letter.to, "")
-    message["Subject"] = _one_line(letter.subject, 500)
+    message["From"] = _mailbox(letter.sender, letter.sender_name)
+    message["To"] = _mailbox(letter.to, "")
+    message["Subject"] = _encoded(_one_line(letter.subject, 500))
     message["Date"] = letter.date
     message["Message-ID"] = letter.message_id
     for name, ids in (("In-Reply-To", (letter.in_reply_to,)), ("References", letter.references)):
@@ -101,7 +107,7 @@ def _enclose(message: EmailMessage, enclosure: Enclosure) -> None:
     message.add_attachment(enclosure.content, maintype=main, subtype=sub, filename=name)
 
 
-def _address(address: str, name: str) -> Address:
+def _mailbox(address: str, name: str) -> str:
     local, at, domain = address.rpartition("@")
     if not local.isascii():
         raise Refused(
@@ -109,8 +115,25 @@ def _address(address: str, name: str) -> Address:
         )
     spec = f"{local}{at}{domain_of(domain)}"
     if not is_address(spec):
-        raise Refused(f"{address!r} is no mail address")
-    return Address(_one_line(name, 100), addr_spec=spec)
+        raise Refused(f"{_one_line(address, 100)!r} is no mail address")
+    shown = _one_line(name, 100)
+    shown = shown if _ATOMS.fullmatch(shown) and "=?" not in shown else _encoded_words(shown)
+    return f"{shown} <{spec}>" if shown else spec
+
+
+def _encoded(text: str) -> str:
+    return text if text.isascii() and "=?" not in text else _encoded_words(text)
+
+
+def _encoded_words(text: str) -> str:
+    """RFC 2047: all of it, as readers drop the spaces between two words, in pieces of whole characters."""
+    pieces = [b""]
+    for char in text:
+        letter = char.encode("utf-8")
+        if len(pieces[-1]) + len(letter) > _PIECE:
+            pieces.append(b"")
+        pieces[-1] += letter
+    return " ".join(f"=?utf-8?b?{b2a_base64(piece, newline=False).decode()}?=" for piece in pieces if piece)
 
 
 def _one_line(text: str, most: int) -> str:
@@ -118,24 +141,31 @@ def _one_line(text: str, most: int) -> str:
     return " ".join(printable(well_formed(text)).split())[:most]
 
 
-class _Ids(BaseHeader):
-    """A field of Message-IDs, one on each line: the library would encode long ones, and nobody could read them."""
+class _Ready(BaseHeader):
+    """A field that is encoded already and only has to be folded at its spaces.
+
+    The library loses spaces between encoded words and encodes long Message-IDs, which nobody could read then.
+    """
 
     max_count: ClassVar[Literal[1] | None] = 1
 
     @classmethod
     def parse(cls, value: str, kwds: dict[str, Any]) -> None:
         kwds["parse_tree"] = UnstructuredHeader.value_parser("")
-        kwds["decoded"] = " ".join(value.split())
+        kwds["decoded"] = value
 
     def fold(self, *, policy: Policy[Any]) -> str:
-        name = getattr(self, "name", "")
-        return f"{name}: {f'{policy.linesep} '.join(str(self).split())}{policy.linesep}"
+        lines = [f"{self.name}:"]
+        for word in str(self).split():
+            if len(lines[-1]) + 1 + len(word) > _WIDTH and lines != [f"{self.name}:"]:
+                lines.append("")
+            lines[-1] += f" {word}"
+        return policy.linesep.join(lines) + policy.linesep
 
 
 @functools.cache
 def _policy() -> EmailPolicy[EmailMessage]:
     registry = HeaderRegistry()
-    for name in ("message-id", "in-reply-to", "references"):
-        registry.map_to_type(name, _Ids)
+    for name in ("from", "to", "subject", "message-id", "in-reply-to", "references"):
+        registry.map_to_type(name, _Ready)
     return SMTP.clone(cte_type="7bit", header_factory=registry)

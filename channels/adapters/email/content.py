@@ -103,7 +103,7 @@ def _visit(part: Part, content: Content, *, words_too: bool) -> None:
             _visit(child, content, words_too=words_too and number == chosen)
     elif part.type == "multipart/encrypted":
         content.more.append("It is encrypted, which can't be read.")
-    elif part.children:
+    elif part.type.startswith("multipart/"):
         for child in part.children:
             _visit(child, content, words_too=words_too)
     else:

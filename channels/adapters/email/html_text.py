@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -13,6 +14,9 @@ from channels.adapters.email.lines import Line
 
 _LONGEST = 1_000_000
 """Characters of HTML that are read."""
+
+_MOST_LINES = 20_000
+_MOST_ELEMENTS = 100_000
 
 _WITHOUT_TEXT = re.compile(
     "head|style|script|noscript|template|title|meta|link|object|embed|iframe|svg|select|textarea|button"
@@ -57,7 +61,10 @@ class _Writer:
 
     def lines(self) -> list[Line]:
         skipped: Any = None
-        for event, element in etree.iterwalk(self._root, events=("start", "end", "comment", "pi")):
+        events = etree.iterwalk(self._root, events=("start", "end", "comment", "pi"))
+        for event, element in itertools.islice(events, 2 * _MOST_ELEMENTS):
+            if len(self._lines) > _MOST_LINES:
+                break
             if event in {"comment", "pi"}:
                 self._text(element.tail if skipped is None else None)
             elif event == "start" and skipped is None:

@@ -7,7 +7,7 @@ of an attacker's making holds it up for minutes.
 from __future__ import annotations
 
 import binascii
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from channels.adapters.email.headers import Headers, base64, header_at, parameters
@@ -85,9 +85,9 @@ def _part(span: tuple[bytes, int, int], budget: Budget, depth: int, default: str
     children: tuple[Part, ...] = ()
     if mime.startswith("multipart/"):
         inner = "message/rfc822" if mime == "multipart/digest" else "text/plain"
-        spans = _split((raw, body, end), options.get("boundary", "").encode("utf-8", "replace"))
+        spans = list(_split((raw, body, end), options.get("boundary", "").encode("utf-8", "replace")))
         children = tuple(_below(spans, budget, depth, inner))
-        if not children:  # its boundary was never written: what there is, is text
+        if not spans:  # its boundary was never written: what there is, is text
             mime = "text/plain"
     part = Part(headers, mime, options, raw, body, end, children)
     if mime in _RFC822:
@@ -96,7 +96,7 @@ def _part(span: tuple[bytes, int, int], budget: Budget, depth: int, default: str
 
 
 def _below(
-    spans: Iterator[tuple[bytes, int, int]], budget: Budget, depth: int, default: str
+    spans: Iterable[tuple[bytes, int, int]], budget: Budget, depth: int, default: str
 ) -> Iterator[Part]:
     for span in spans:
         if depth >= DEEPEST or budget.parts <= 0:
@@ -112,7 +112,7 @@ def _letter(part: Part, budget: Budget, depth: int) -> Part:
     if part.encoding in {"base64", "quoted-printable"}:
         content = part.content(part.encoded_size)
         span = (content, 0, len(content))
-    inside = tuple(_below(iter([span]), budget, depth, "text/plain"))
+    inside = tuple(_below([span], budget, depth, "text/plain"))
     return Part(part.headers, part.type, part.parameters, part.raw, part.start, part.end, inside)
 
 

@@ -61,8 +61,8 @@ FORWARDED = re.compile(
 
 _FROM = "from|von|de|da|van|från|fra|od|от|lähettäjä|feladó|kimden|gönderen|expéditeur|差出人|发件人|寄件者|보낸 사람"
 _TELLING = (
-    "sent|subject|gesendet|betreff|envoyé|date d'envoi|objet|enviado|enviado el|asunto|inviato|oggetto|assunto|verzonden|"
-    "onderwerp|skickat|ämne|sendt|emne|wysłano|temat|отправлено|тема|lähetetty|aihe|odesláno|předmět|elküldve|tárgy|"
+    "sent|subject|gesendet|betreff|envoyé|date d'envoi|objet|enviado|enviado el|asunto|inviato|oggetto|assunto|"
+    "verzonden|onderwerp|skickat|ämne|sendt|emne|wysłano|temat|отправлено|тема|lähetetty|aihe|odesláno|předmět|elküldve|tárgy|"
     "gönderildi|konu|送信日時|件名|发送时间|主题|寄件日期|主旨|보낸 날짜|제목"
 )
 _OTHERS = (

@@ -153,14 +153,18 @@ def _signature(lines: Sequence[Line], at: int) -> int:
         return at + 1 if last else 0
     if text.rstrip() != "--":
         return 0
-    end = at + 1
+    certain, size, end = text == "-- ", 0, at + 1
     while end < len(lines) and not lines[end].depth and not _quotation_begins(lines, end):
+        size += bool(lines[end].text.strip())
+        if size > _LONGEST_SIGNATURE and not certain:
+            return 0
         end += 1
-    short = sum(bool(line.text.strip()) for line in lines[at + 1 : end]) <= _LONGEST_SIGNATURE
-    return end if text == "-- " or short else 0
+    return end
 
 
 def _quotation_begins(lines: Sequence[Line], at: int) -> bool:
+    if lines[at].text.strip() in {"", "--"}:
+        return False
     if _head_at(lines, at) or _attribution_without_marks(lines, at):
         return True
     several = lines[at : at + _LONGEST_ATTRIBUTION]
