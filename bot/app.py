@@ -389,7 +389,7 @@ async def _assemble(start: Start, parts: _Parts) -> App:
 
     ways = Ways(out.put, bus.put, people.names, channels, zone)
     reminders = Reminders(database, ways, alarm, start.clock)
-    agenda = Agenda(database, people, jobs.report, zone)
+    agenda = Agenda(database, people, jobs.report, zone, alarm.wake)
     status = Status(
         models=models,
         discovery=parts.discovery,

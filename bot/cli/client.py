@@ -126,6 +126,11 @@ class Client:
         answer: list[dict[str, Any]] = await self._call("GET", "/v1/reminders")
         return answer
 
+    async def decide(self, number: int, action: str) -> dict[str, Any]:
+        """Confirm or discard a reminder that waits for it; returns it."""
+        answer: dict[str, Any] = await self._call("POST", f"/v1/reminders/{number}", {"action": action})
+        return answer
+
     async def jobs(self) -> list[dict[str, Any]]:
         """Every scheduled job, as `bot.schedule.jobs.Jobs.report` tells it."""
         answer: list[dict[str, Any]] = await self._call("GET", "/v1/jobs")

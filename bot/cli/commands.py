@@ -80,6 +80,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 JobName = Annotated[
     str, typer.Argument(help="A job's name, as `nanobot jobs list` shows it.", metavar="NAME")
 ]
+ReminderNumber = Annotated[
+    int, typer.Argument(help="Its number, as `nanobot jobs reminders` shows it.", metavar="NUMBER")
+]
 SkillName = Annotated[str, typer.Argument(help="A skill's name, which is its folder's.", metavar="NAME")]
 Whose = Annotated[
     str,
@@ -212,6 +215,31 @@ def init(  # noqa: PLR0913 -- one parameter for each flag
     report, code = _run(setting_up.by_flags(context.obj, flags))
     print(_json(report.as_json()) if json else setting_up.render(report))
     raise typer.Exit(code)
+
+
+@cli.command("import", epilog="Examples: `nanobot import --dry-run`, `nanobot import old/config.json`")
+def import_(
+    context: typer.Context,
+    file: Annotated[
+        Path, typer.Argument(help="The old configuration.", metavar="FILE", show_default="~/.nanobot/config.json")
+    ] = Path("~/.nanobot/config.json"),
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a configuration that is there; it is kept beside.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Take over what an older nanobot left: its configuration, people, files, jobs and conversations.
+
+    The old files are only read. It says of every setting where it went, or why not. Jobs wait for
+    `nanobot jobs confirm`.
+    The exit code is 0, or 2 if the file can't be used.
+    """
+    from bot.cli import import_report, importing  # noqa: PLC0415 -- the database and more
+
+    report = _run(importing.take_over(context.obj, importing.Wish(file, dry_run, force)))
+    print(_json(report.as_json()) if json else import_report.render(report))
 
 
 @cli.command(epilog="Example: `nanobot status --json | jq .outbox`")
@@ -433,6 +461,18 @@ def jobs_reminders(context: typer.Context, json: Json = False) -> None:
     print(_json(found) if json else scheduled.listed(found, time.time()))
 
 
+@jobs.command("confirm", epilog="Example: `nanobot jobs confirm 3`")
+def jobs_confirm(context: typer.Context, number: ReminderNumber, json: Json = False) -> None:
+    """Let a job that came with `nanobot import` run at its times. Read what it says before."""
+    _decide(context, number, "confirm", json=json)
+
+
+@jobs.command("discard", epilog="Example: `nanobot jobs discard 3`")
+def jobs_discard(context: typer.Context, number: ReminderNumber, json: Json = False) -> None:
+    """Drop a job that came with `nanobot import` and waits."""
+    _decide(context, number, "discard", json=json)
+
+
 @jobs.command("run", epilog="Example: `nanobot jobs run catalogue`")
 def jobs_run(context: typer.Context, name: JobName, json: Json = False) -> None:
     """Run a job now, whatever its time. The exit code is 0, or 1 if it failed."""
@@ -476,6 +516,13 @@ def skills_disable(context: typer.Context, name: SkillName) -> None:
 
     _run(shelf.act(context.obj, name, "disable"))
     print(f"{name} no longer counts.")
+
+
+def _decide(context: typer.Context, number: int, action: str, *, json: bool) -> None:
+    from bot.cli import jobs as scheduled  # noqa: PLC0415 -- httpx
+
+    one = _run(scheduled.decide(context.obj, number, action))
+    print(_json(one) if json else scheduled.decided(one, time.time()))
 
 
 def _job(context: typer.Context, name: str, action: str, *, json: bool) -> None:

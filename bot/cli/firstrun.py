@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bot import paths
 from bot.cli.asking import Ask, ask
 from bot.cli.client import search
 from bot.cli.options import Options
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from providers.presets import Preset
     from providers.settings import ProviderSettings
 
+OLD = "~/.nanobot/config.json"
+"""Where two older programs of this name kept theirs."""
 MARKER = "first-run"
 """A file in the data folder that says the choice was made; without it, it is offered at each start."""
 _CHOICE = """\
@@ -59,7 +62,11 @@ async def ready(options: Options) -> Loaded | None:
     loaded = options.load()
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return loaded
-    if (options.data_folder / MARKER).exists() or not await nothing_found(loaded, options):
+    if (options.data_folder / MARKER).exists():
+        return loaded
+    if line := old_configuration(options):
+        print(line)
+    if not await nothing_found(loaded, options):
         return loaded
     from providers.keycheck import check_key  # noqa: PLC0415 -- only on the first run
 
@@ -67,6 +74,14 @@ async def ready(options: Options) -> Loaded | None:
     if await FirstRun(options, loaded.origin, means).choose():
         return options.load()
     return loaded
+
+
+def old_configuration(options: Options) -> str:
+    """One line where an older program left a configuration and there is none of this one's; "" otherwise."""
+    old = paths.expand(OLD, options.env)
+    if options.config_file.exists() or not old.is_file():
+        return ""
+    return f"There is a configuration of an older nanobot in {old}; `nanobot import` takes it over."
 
 
 async def nothing_found(loaded: Loaded, options: Options) -> bool:

@@ -15,6 +15,7 @@ from bot import paths
 from bot.cli.asking import Ask, ask
 from bot.cli.choices import gguf_values
 from bot.cli.draft import Draft
+from bot.cli.firstrun import old_configuration
 from bot.cli.options import Options
 from bot.cli.tokens import TELEGRAM, check_token
 from bot.cli.wizard import Wizard, World
@@ -78,6 +79,8 @@ async def by_questions(options: Options) -> int:
         raise Usage("`nanobot init` asks questions and needs a terminal; for scripts: `nanobot init --help`")
     draft = Draft(options.config_file)
     _complain_about(draft.file, options)
+    if line := old_configuration(options):
+        print(f"{line} Ctrl-C leaves these questions.\n")
     from bot.discovery import look_around  # noqa: PLC0415 -- httpx and more, only where there is somebody to ask
 
     world = World(ask, check_key, _check_token, partial(_sign_in, options), partial(_local_model, options))

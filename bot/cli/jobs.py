@@ -25,6 +25,12 @@ async def reminders(options: Options) -> list[dict[str, Any]]:
         return await client.reminders()
 
 
+async def decide(options: Options, number: int, action: str) -> dict[str, Any]:
+    """Confirm or discard an imported one that waits for it; returns it. Raises BotError."""
+    async with reaching(options) as client:
+        return await client.decide(number, action)
+
+
 async def act(options: Options, name: str, action: str) -> dict[str, Any]:
     """Run, pause or resume one; returns it. Raises BotError."""
     async with reaching(options) as client:
@@ -77,10 +83,19 @@ def _lines(job: Mapping[str, Any], now: float) -> Iterator[str]:
         yield f"{_INDENT}next at {_clock(job['next'], now)}"
 
 
+def decided(one: Mapping[str, Any], now: float) -> str:
+    """What came of confirming or discarding one."""
+    if one["next"] is None:
+        return f"{one['number']} is dropped."
+    return harmless(_reminder(one, now))
+
+
 def _reminder(one: Mapping[str, Any], now: float) -> str:
     repeat, task = f", {one['repeat']}" if one["repeat"] else "", " (a task)" if one["task"] else ""
     text = " ".join(one["text"].split())
-    return f"{one['number']}: {one['person']}, {_clock(one['next'], now)}{repeat}: {text}{task}"
+    waits = "waits for `nanobot jobs confirm " + str(one["number"]) + "`"
+    when = waits if one["next"] is None else _clock(one["next"], now)
+    return f"{one['number']}: {one['person']}, {when}{repeat}: {text}{task}"
 
 
 def _clock(at: float, now: float) -> str:

@@ -75,8 +75,8 @@ def resolve(written: str, folder: Path, env: Env) -> Secret:
 
 
 def open_to_all(file: Path) -> bool:
-    """Whether every user of the machine may read the file."""
-    return bool(file.stat().st_mode & stat.S_IROTH)
+    """Whether every user of the machine may read the file. One that isn't there yet will be its owner's alone."""
+    return file.exists() and bool(file.stat().st_mode & stat.S_IROTH)
 
 
 def _from_env(name: str, env: Env) -> str:

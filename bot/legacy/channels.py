@@ -22,7 +22,7 @@ class _Row:
     """One setting: what it was called, what it is, and what it may be called here."""
 
     old: str
-    kind: Literal["secret", "text", "number", "real", "flag"]
+    kind: Literal["secret", "text", "number", "flag"]
     new: tuple[str, ...]
 
 
@@ -34,19 +34,15 @@ _MAIL_SERVERS = (
 )
 _MAIL_OF_RUST = (
     *_MAIL_SERVERS,
-    _Row("username", "text", ("username", "user", "address")),
+    _Row("username", "text", ("username",)),
     _Row("password", "secret", ("password",)),
-    _Row("pollIntervalSecs", "real", ("poll_interval", "poll_seconds", "poll")),
 )
 _MAIL_OF_PYTHON = (
     *_MAIL_SERVERS,
-    _Row("imapUsername", "text", ("username", "user", "imap_username")),
-    _Row("imapPassword", "secret", ("password", "imap_password")),
-    _Row("smtpUsername", "text", ("smtp_username", "smtp_user")),
-    _Row("smtpPassword", "secret", ("smtp_password",)),
-    _Row("fromAddress", "text", ("address", "from_address")),
-    _Row("imapMailbox", "text", ("mailbox", "folder")),
-    _Row("pollIntervalSeconds", "real", ("poll_interval", "poll_seconds", "poll")),
+    _Row("imapUsername", "text", ("username",)),
+    _Row("imapPassword", "secret", ("password",)),
+    _Row("fromAddress", "text", ("address",)),
+    _Row("imapMailbox", "text", ("folder",)),
 )
 
 
@@ -80,6 +76,8 @@ def email_of_rust(maker: Maker, guests: Guests) -> None:
     if _switched_on(maker, "email", at):
         _carry(maker, "email", at, _MAIL_OF_RUST)
         _own_address(maker, at, "username")
+        _looks(maker, (*at, "pollIntervalSecs"))
+        _secured(maker, at, implicit=maker.old.number(*at, "smtpPort") == 465)
         guests.allow("email", (*at, "allowFrom"), empty_is_open=True)
 
 
@@ -130,13 +128,16 @@ def email_of_python(maker: Maker, guests: Guests) -> None:
         return
     _carry(maker, "email", at, _MAIL_OF_PYTHON)
     _own_address(maker, at, "imapUsername")
+    _looks(maker, (*at, "pollIntervalSeconds"))
+    _secured(maker, at, implicit=old.flag(*at, "smtpUseSsl") or old.number(*at, "smtpPort") == 465)
+    _sender_of_python(maker, at)
     for key in ("verifyDkim", "verifySpf"):
         fate = Fate.KEPT if old.flag(*at, key, default=True) else Fate.UNSAFE
         old.about(fate, (*at, key), _ALWAYS_PROVEN)
     for key in ("imapUseSsl", "smtpUseTls", "smtpUseSsl"):
-        if old.has(*at, key) and not old.flag(*at, key) and key != "smtpUseSsl":
+        if old.has(*at, key) and not old.flag(*at, key) and key == "imapUseSsl":
             old.note(Fate.UNSAFE, (*at, key), "", "passwords and mails went unencrypted; here they never do")
-        old.about(Fate.KEPT, (*at, key), "follows from the port; always encrypted")
+        old.about(Fate.KEPT, (*at, key), "mail is always encrypted on its way to its server")
     if old.has(*at, "autoReplyEnabled") and not old.flag(*at, "autoReplyEnabled"):
         old.note(
             Fate.TODO,
@@ -193,8 +194,6 @@ def _carry(maker: Maker, kind: str, at: tuple[str, ...], rows: tuple[_Row, ...])
                 value = maker.plain(maker.old.text(*path), path) or None
             case "number":
                 value = maker.old.number(*path)
-            case "real":
-                value = maker.old.real(*path)
             case "flag":
                 value = maker.old.flag(*path) if maker.old.has(*path) else None
         if value is not None:
@@ -207,6 +206,34 @@ def _own_address(maker: Maker, at: tuple[str, ...], login: str) -> None:
     found = maker.plain(maker.old.text(*at, login), (*at, login))
     if "address" in _fields("email") and place not in maker.made.values and found and "@" in found:
         maker.put(place, found, (*at, login))
+
+
+def _looks(maker: Maker, path: tuple[str, ...]) -> None:
+    seconds = maker.old.real(*path)
+    if seconds is not None:
+        within = min(max(seconds, 5.0), 600.0)
+        text = "" if within == seconds else "from 5 to 600 seconds"
+        fate = Fate.CHANGED if text else Fate.KEPT
+        maker.put(("channels", "email", "poll"), within, path, fate, text)
+
+
+def _secured(maker: Maker, at: tuple[str, ...], *, implicit: bool) -> None:
+    if implicit:
+        maker.put(("channels", "email", "smtp_security"), "tls", (*at, "smtpPort"))
+
+
+def _sender_of_python(maker: Maker, at: tuple[str, ...]) -> None:
+    """It had credentials of its own for sending."""
+    old = maker.old
+    for one, other, named in (
+        ("smtpUsername", "imapUsername", "user name"),
+        ("smtpPassword", "imapPassword", "password"),
+    ):
+        if old.text(*at, one) and old.text(*at, one) != old.text(*at, other):
+            text = f"one {named} serves for reading and sending here; that for reading was taken"
+            old.note(Fate.TODO, (*at, one), f"channels.email.{named.replace(' ', '')}", text)
+        else:
+            old.about(Fate.KEPT, (*at, one), "the same as for reading")
 
 
 def _linked(maker: Maker, at: tuple[str, ...]) -> None:

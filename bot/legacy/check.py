@@ -21,7 +21,7 @@ _STAND_IN = "1:stands-in"
 
 def settle(made: Made, source: Source, env: Env) -> str:
     """The text of the new config.toml. Takes out of `made`, with a note, what would be refused. Raises NotReadable."""
-    around = {**{name: _STAND_IN for name in made.variables}, **{k: v for k, v in env.items() if v}}
+    around = environment(made, env)
     for _ in range(_ROUNDS):
         try:
             text = edited("", made.values, made.comments)
@@ -35,6 +35,14 @@ def settle(made: Made, source: Source, env: Env) -> str:
         for finding in found:
             _take_out(made, finding)
     raise NotReadable(f"{source.file}: can't be turned into a configuration; `nanobot init` begins a new one")
+
+
+def environment(made: Made, env: Env) -> dict[str, str]:
+    """As it will be where nanobot is started."""
+    return {
+        **dict.fromkeys(made.variables, _STAND_IN),
+        **{name: value for name, value in env.items() if value},
+    }
 
 
 def _take_out(made: Made, finding: Finding) -> None:

@@ -8,6 +8,7 @@ from datetime import tzinfo
 from functools import partial
 from typing import Any
 
+from bot.errors import BotError
 from bot.gateway.commands import Asked
 from bot.gateway.people import People
 from bot.safety.rules import Role
@@ -28,6 +29,8 @@ class Agenda:
     people: People
     jobs: Callable[[], Sequence[Mapping[str, Any]]]
     zone: Callable[[str], tzinfo | None]
+    wake: Callable[[], None] = lambda: None
+    """Called when something may be due earlier than was known."""
 
     async def reply(self, asked: Asked) -> str:
         """The text of /jobs. A group sees what was set in it, and nobody but the owner the jobs."""
@@ -43,8 +46,33 @@ class Agenda:
         return text
 
     async def report(self) -> list[dict[str, Any]]:
-        """Everybody's reminders that are still to come, for `nanobot jobs reminders --json`."""
-        return [_shown(row) for row in await self.database.read(rows.coming)]
+        """Everybody's reminders that are still to come, for `nanobot jobs reminders --json`; then those that wait for
+        a yes, whose next time is null.
+        """
+        coming, waiting = await self.database.read(rows.coming), await self.database.read(rows.waiting)
+        return [_shown(row) for row in (*coming, *waiting)]
+
+    async def decide(self, number: int, *, yes: bool) -> dict[str, Any]:
+        """Have one that waits fire from now on, or drop it; returns it. Raises BotError."""
+        now = self.people.clock()
+        if yes:
+            row = await self.database.write(partial(rows.confirm, number=number, due=partial(self._due, now)))
+        else:
+            row = await self.database.write(partial(rows.discard, number=number))
+        if row is None:
+            raise BotError(f"no job of number {number} waits; `nanobot jobs reminders` shows those that do")
+        self.wake()
+        return _shown(row)
+
+    def _due(self, now: float, row: Reminder) -> float:
+        if not row.every and not row.cron:
+            if row.since <= now:
+                raise BotError(f"its time is over; `nanobot jobs discard {row.id}` drops it")
+            return row.since
+        try:
+            return times.first(Wish(every=row.every, cron=row.cron), now, self.zone(row.person))
+        except ValueError as error:
+            raise BotError(f"its time can't be used: {error}") from error
 
 
 def _shown(row: Reminder) -> dict[str, Any]:

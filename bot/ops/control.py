@@ -80,6 +80,7 @@ class Control:
                 Route("/v1/jobs", self._jobs),
                 Route("/v1/jobs/{name}", self._job, methods=["POST"]),
                 Route("/v1/reminders", self._reminders),
+                Route("/v1/reminders/{number:int}", self._decide, methods=["POST"]),
                 Route("/v1/skills", self._skills),
                 Route("/v1/skills/{name}", self._skill, methods=["POST"]),
                 Route("/v1/reload", self._reload, methods=["POST"]),
@@ -123,6 +124,10 @@ class Control:
 
     async def _reminders(self, _request: Request) -> Response:
         return JSONResponse(await self.agenda.report())
+
+    async def _decide(self, request: Request) -> Response:
+        yes = (await request.json()).get("action") == "confirm"
+        return JSONResponse(await self.agenda.decide(request.path_params["number"], yes=yes))
 
     async def _skills(self, _request: Request) -> Response:
         return JSONResponse([one.as_json() for one in await self.skills.all()])

@@ -67,6 +67,31 @@ def coming(s: Db) -> list[Reminder]:
     return list(s.exec(query.order_by(col(Reminder.due_at), col(Reminder.id))))
 
 
+def waiting(s: Db) -> list[Reminder]:
+    """Those that came with an import and are never due until somebody confirms them."""
+    query = select(Reminder).where(col(Reminder.due_at).is_(None), col(Reminder.fired_at).is_(None))
+    return list(s.exec(query.order_by(col(Reminder.id))))
+
+
+def confirm(s: Db, number: int, due: Callable[[Reminder], float]) -> Reminder | None:
+    """Have one that waits fire; None where none of this number does. Raises what `due` raises."""
+    row = s.get(Reminder, number)
+    if row is None or row.due_at is not None or row.fired_at is not None:
+        return None
+    row.due_at = due(row)
+    s.add(row)
+    return row
+
+
+def discard(s: Db, number: int) -> Reminder | None:
+    """Drop one that waits; None where none of this number does."""
+    row = s.get(Reminder, number)
+    if row is None or row.due_at is not None or row.fired_at is not None:
+        return None
+    s.delete(row)
+    return row
+
+
 def cancel(s: Db, number: int, person: str, session: str) -> Reminder | None:
     """Drop a person's reminder (of this session, where it is not ""); None where they have none of this number."""
     row = s.get(Reminder, number)
