@@ -15,7 +15,6 @@ from channels.adapters.telegram.buttons import Buttons
 from channels.adapters.telegram.download import Downloads
 from channels.adapters.telegram.errors import FAILURES, delivery_error
 from channels.adapters.telegram.groups import MovedGroups
-from channels.adapters.telegram.hook import Hook
 from channels.adapters.telegram.pacing import PreviewPace
 from channels.adapters.telegram.receiver import Account, Pace, Poller
 from channels.adapters.telegram.reception import Reception
@@ -62,11 +61,11 @@ class TelegramChannel:
         self._downloads = Downloads(self._bot, settings, self._http)
         self._account = Account(self._bot, host, self._pace)
         self._reception = Reception(self._bot, settings.groups, self._moved, self._buttons)
-        self._receiver: Hook | Poller = (
-            Hook(self._account, settings, self._reception)
-            if settings.webhook_url
-            else Poller(self._account, polling, self._reception)
-        )
+        self._receive = Poller(self._account, polling, self._reception).run
+        if settings.webhook_url:
+            from channels.adapters.telegram.hook import Hook  # noqa: PLC0415 -- a web server, which few need
+
+            self._receive = Hook(self._account, settings, self._reception).run
         self._previews = PreviewPace()
         self._sent_at: float | None = None
 
@@ -76,7 +75,7 @@ class TelegramChannel:
         return ChannelStatus(link.up, link.detail, self._reception.received_at, self._sent_at)
 
     async def run(self, take: Take, _report: Report) -> None:
-        await self._receiver.run(take)
+        await self._receive(take)
 
     async def aclose(self) -> None:
         for request in self._requests:
