@@ -26,7 +26,12 @@ _BLOCKS = re.compile(
     "ol|p|pre|section|table|tbody|tfoot|thead|tr|ul"
 )
 _SPACED = re.compile("h[1-6]|ol|p|pre|table|ul")
-_QUOTING_IDS = ("divrplyfwdmsg", "mail-editor-reference-message-container", "olk_src_body_section")
+_QUOTING_IDS = (
+    "divrplyfwdmsg",
+    "mail-editor-reference-message-container",
+    "olk_src_body_section",
+    "ms-outlook-mobile-reference-message",
+)
 """Outlook begins the mail that is answered with one of these; all that follows belongs to it."""
 
 _QUOTING_CLASSES = frozenset({"yahoo_quoted", "protonmail_quote", "moz-forward-container", "tutanota_quote"})
@@ -116,8 +121,6 @@ class _Writer:
             self._links.append(len(self._line))
         elif tag == "hr":
             self._line.append("________________________________")
-        elif tag == "img" and (element.get("alt") or "").strip():
-            self._text(f"[{element.get('alt').strip()[:200]}]")
 
     def _bullet(self) -> str:
         if not self._numbers or self._numbers[-1] is None:

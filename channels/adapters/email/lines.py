@@ -14,7 +14,8 @@ class Line(NamedTuple):
 
 
 _QUOTED = re.compile(r"(?:> ?)+")
-_SHORT_BREAK = 60
+_FULL = (60, 80)
+"""Characters of a line that a program would break at 72 to 80."""
 
 
 def fixed(text: str) -> list[Line]:
@@ -27,15 +28,29 @@ def fixed(text: str) -> list[Line]:
 
 
 def _mended(lines: list[Line]) -> list[Line]:
-    """Programs that break long quoted lines leave the rest without a mark: such a line between two quoted ones that
-    begins where a long one ended isn't the sender's.
+    """Old programs break quoted lines where they are full and leave the rest without a mark: what stands directly
+    below a full quoted line that ends within a sentence, and above another quoted line, isn't the sender's.
     """
-    for number in range(1, len(lines) - 1):
-        before, line, after = lines[number - 1 : number + 2]
-        torn = before.depth and after.depth and len(before.text) >= _SHORT_BREAK and line.text.strip()
-        if not line.depth and torn:
-            lines[number] = Line(before.depth, line.text)
+    if any(line.depth and len(line.text) > _FULL[1] for line in lines):
+        return lines  # a program that leaves long lines as they are
+    at = 1
+    while at < len(lines):
+        before, end = lines[at - 1], at
+        while (
+            end < len(lines)
+            and not lines[end].depth
+            and lines[end].text.strip()
+            and _is_full(lines[end - 1].text)
+        ):
+            end += 1
+        if before.depth and at < end < len(lines) and lines[end].depth:
+            lines[at:end] = [Line(before.depth, line.text) for line in lines[at:end]]
+        at = max(end, at + 1)
     return lines
+
+
+def _is_full(text: str) -> bool:
+    return _FULL[0] <= len(text) <= _FULL[1] and not text.rstrip().endswith((".", "!", "?", ":", ";"))
 
 
 def flowed(text: str, *, delsp: bool) -> list[Line]:

@@ -78,6 +78,10 @@ HEAD_LINE = re.compile(rf"\s*[*_]*(?:{_TELLING}|{_OTHERS})\s*[:：][*_]*(?:\s.*)
 HEAD_TELLING = re.compile(rf"\s*[*_]*(?:{_TELLING})\s*[:：][*_]*(?:\s.*)?", re.IGNORECASE)
 """One by which a mail's head is told from somebody's "From: Berlin, To: Hamburg"."""
 
+HEAD_ANY = re.compile(r"\s*[*_]*[^\W\d][^:：]{0,24}[:：].*[<\[(](?:mailto:)?[^\s<>]+@[^\s<>]+[>\])].*")
+LABELLED = re.compile(r"\s*[*_]*[^\W\d][^:：]{0,24}[:：](?:\s.*|[*_]*)")
+"""A head in a language that isn't known here: an author with an address, and labelled lines below."""
+
 RULE = re.compile(r"\s*(?:_{8,}|-{8,}|—{3,}|\*{8,})\s*")
 
 SENT_FROM = re.compile(

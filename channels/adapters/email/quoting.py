@@ -18,6 +18,7 @@ _SKIPPED = "[…]"
 _LONGEST_ATTRIBUTION = 4
 _LONGEST_SIGNATURE = 12
 _LONGEST_LINE = 300
+_LABELLED = 4
 _HEAD = 8
 """Lines in which the head of a quoted mail has to show."""
 
@@ -106,7 +107,8 @@ def _head_at(lines: Sequence[Line], at: int) -> str:
     """Who wrote the mail whose head begins here, a blank if nobody says; "" where none does."""
     text = lines[at].text[:_LONGEST_LINE]
     marked = bool(phrases.MARKER.fullmatch(text))
-    if not marked and not phrases.HEAD_FROM.fullmatch(text) and not phrases.RULE.fullmatch(text):
+    first = (phrases.HEAD_FROM, phrases.HEAD_ANY, phrases.RULE)
+    if not marked and not any(pattern.fullmatch(text) for pattern in first):
         return ""
     head = [
         line.text[:_LONGEST_LINE] for line in lines[at : at + _HEAD] if line.text.strip() and not line.depth
@@ -117,6 +119,8 @@ def _head_at(lines: Sequence[Line], at: int) -> str:
         match = phrases.HEAD_FROM.fullmatch(line)
         if match and others >= (1 if marked else 2) and (telling or "@" in line):
             return match[1][:200]
+    if phrases.HEAD_ANY.fullmatch(text) and all(map(phrases.LABELLED.fullmatch, head[1:_LABELLED])):
+        return " " if len(head) >= _LABELLED else ""
     return " " if marked else ""
 
 

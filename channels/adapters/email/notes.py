@@ -1,0 +1,71 @@
+"""What the channel keeps over restarts: how far the mailbox was read, threads, the stamp's name, a secret."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import asdict, dataclass
+
+from channels.adapters.email.mail import Mail
+from channels.base import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Mails of the folder numbered by `validity` were read up to `uid`. `since`: mail that arrived before (epoch
+    seconds) was there before the assistant, and is nobody's question.
+    """
+
+    validity: int
+    uid: int
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """What an answer into a thread is made from: the newest mail of its person."""
+
+    subject: str
+    message_id: str
+    in_reply_to: str = ""
+    references: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, mail: Mail) -> Thread:
+        return cls(mail.subject, mail.message_id, mail.in_reply_to, mail.references)
+
+
+class Notes:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._secret = b""
+
+    async def secret(self) -> bytes:
+        """What our Message-IDs are signed with; made once."""
+        if not self._secret:
+            known = await self._store.load("secret")
+            if known is None:
+                known = {"hex": secrets.token_hex(32)}
+                await self._store.save("secret", known)
+            self._secret = bytes.fromhex(known["hex"])
+        return self._secret
+
+    async def cursor(self) -> Cursor | None:
+        known = await self._store.load("cursor")
+        return None if known is None else Cursor(**known)
+
+    async def read_up_to(self, cursor: Cursor) -> None:
+        await self._store.save("cursor", asdict(cursor))
+
+    async def authserv_id(self) -> str:
+        known = await self._store.load("authserv_id")
+        return "" if known is None else str(known["name"])
+
+    async def learned(self, authserv_id: str) -> None:
+        await self._store.save("authserv_id", {"name": authserv_id})
+
+    async def thread(self, key: str) -> Thread | None:
+        known = await self._store.load(f"thread:{key}")
+        return None if known is None else Thread(**{**known, "references": tuple(known["references"])})
+
+    async def keep_thread(self, key: str, thread: Thread) -> None:
+        await self._store.save(f"thread:{key}", asdict(thread))
