@@ -105,10 +105,10 @@ class _Writer:
             self._depth += 1
         if (element.get("id") or "").lower().removeprefix("x_") in _QUOTING_IDS:
             self._depth += 1  # and never less
-        self._begin(tag, element)
+        self._begin(tag)
         self._text(element.text)
 
-    def _begin(self, tag: str, element: Any) -> None:
+    def _begin(self, tag: str) -> None:
         if tag == "pre":
             self._pre += 1
         elif tag in {"ol", "ul"}:
