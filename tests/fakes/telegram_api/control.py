@@ -1,7 +1,8 @@
 """The stand-in's own door for tests in another process: `POST /control/<verb>` with a JSON object.
 
 The answer is `{"result": ...}`, or status 400 and `{"error": text}`. Verbs are `say`, `say_all`, `send_file`,
-`edit`, `press`, `react`, `membership`, `refuse`, `add_chat`, `add_topic`, `chat`, `wait`, `requests`, `actions`,
+`send_album`, `share`, `invite`, `upgrade`, `edit`,
+`press`, `react`, `membership`, `refuse`, `add_chat`, `add_topic`, `chat`, `wait`, `requests`, `actions`,
 `drafts`, `complaints`, `state`, `fault`, `faults`, `clear_faults` and `forget`.
 """
 
@@ -33,6 +34,10 @@ class Control:
             "say": lambda **given: fake.user_says(**given)._asdict(),
             "say_all": lambda messages: [fake.user_says(**given)._asdict() for given in messages],
             "send_file": self._send_file,
+            "send_album": self._send_album,
+            "share": lambda **given: fake.user_shares(**given)._asdict(),
+            "invite": fake.user_invites,
+            "upgrade": fake.upgrade,
             "edit": fake.user_edits,
             "press": fake.user_presses,
             "react": fake.user_reacts,
@@ -93,6 +98,11 @@ class Control:
     def _send_file(self, chat_id: int, kind: str, data: str, **options: Any) -> dict[str, Any]:
         """`data` is base64."""
         return self._fake.user_sends(chat_id, kind, base64.b64decode(data), **options)._asdict()
+
+    def _send_album(self, chat_id: int, photos: list[str], **options: Any) -> list[dict[str, Any]]:
+        """`photos` are base64."""
+        pictures = [base64.b64decode(photo) for photo in photos]
+        return [said._asdict() for said in self._fake.user_sends_album(chat_id, pictures, **options)]
 
     def _requests(self, since: int = 0, method: str | None = None) -> list[dict[str, Any]]:
         seen = self._fake.requests[since:]

@@ -46,6 +46,9 @@ _CODES = {
 }
 """The library's numbers: `neonize.events.EVENT_TO_INT`."""
 
+_KEPT = {"Message", "JoinedGroup", "GroupInfoEvent"}
+"""What servers offer again; what is said of a connection ends with it."""
+
 
 @dataclass(slots=True)
 class Shown:
@@ -198,7 +201,7 @@ class LinkedFake:
         self._writer = writer
         if not linked:
             return
-        # Numbers below those of what waits are of no account: they are offered once.
+        self._offered = {n: one for n, one in self._offered.items() if one.event.DESCRIPTOR.name in _KEPT}
         for event, code in ((messages.device(), 0), (events().Connected(status=True), 3)):
             data = base64.b64encode(event.SerializeToString()).decode()
             self._write({"n": 0, "code": code, "data": data})
