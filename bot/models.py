@@ -14,7 +14,7 @@ from providers.registry import usable
 from providers.thrift import costs_nothing
 from providers.types import Price, Route
 
-ROLES = ("reasoning", "rlm", "compaction", "reflection")
+ROLES = ("reasoning", "rlm", "compaction", "reflection", "transcription")
 LONG = 40
 """A provider's list is shown whole up to this length, unless it is asked for by name."""
 

@@ -56,6 +56,7 @@ PARTS = (
     Part("tools", True, "from the next message"),
     Part("jobs", True, "at once; a job that runs is left to its end"),
     Part("retention", True, "from the next night"),
+    Part("voice", True, "from the next voice note"),
     Part("channels", False, "connections are made at the start"),
     Part("workspace", False, "files must not move under running work"),
 )

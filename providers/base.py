@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from providers.quota import FreeCalls
 from providers.settings import ProviderSettings
+from providers.sound import Heard, Recording, Spoken, Utterance
 from providers.types import ChatRequest, ModelInfo, ProviderEvent
 
 
@@ -36,6 +37,24 @@ class CountsFreeCalls(Protocol):
 
     async def free_calls(self) -> FreeCalls | None:
         """As its server counts them; None where it doesn't. Spends nothing. Raises `ProviderError`."""
+        ...
+
+
+@runtime_checkable
+class Transcribes(Protocol):
+    """What a provider may do besides: write down what is said."""
+
+    async def transcribe(self, model: str, recording: Recording) -> Heard:
+        """Ask `model` once. Raises a `ProviderError`; no error of a library leaks."""
+        ...
+
+
+@runtime_checkable
+class Speaks(Protocol):
+    """What a provider may do besides: say what is written."""
+
+    async def speak(self, model: str, utterance: Utterance) -> Spoken:
+        """Ask `model` once. Raises a `ProviderError`; no error of a library leaks."""
         ...
 
 

@@ -75,7 +75,9 @@ class Bill:
         one.at = self._means.now()
         request = one.step.request
         if one.hold is not None and self._means.budget.binds(self._request.role):
-            usage = Usage(one.hold.amount.tokens - one.hold.answer, one.hold.answer)
+            usage = Usage(
+                one.hold.amount.tokens - one.hold.answer, one.hold.answer, seconds=self._request.seconds
+            )
             one.number = await self._means.ledger.reserve(self._call(one, usage, one.hold.amount.usd))
         one.made = True
         if one.hold is None:
@@ -131,6 +133,7 @@ class Bill:
             min(most, LEAST_ANSWER) + thinking,
             step.candidate.info.price,
             replace(allowance, usd=usd, tokens=tokens),
+            step.request.seconds,
         )
 
     def _book(self, one: _Open, usage: Usage, seconds: float, outcome: str) -> None:
@@ -183,7 +186,7 @@ def _prompt(step: Step) -> int:
 
 def _guessed(one: _Open) -> Usage:
     """What a server that didn't say may have counted."""
-    return Usage(_prompt(one.step), int(one.heard / BYTES_PER_TOKEN))
+    return Usage(_prompt(one.step), int(one.heard / BYTES_PER_TOKEN), seconds=one.step.request.seconds)
 
 
 def _thinking(means: Means, step: Step) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from providers.calendar import PERIODS, Period, begin, end
@@ -79,7 +79,7 @@ class Standing:
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """A call that costs money, before it is made: the `prompt` in tokens, `answer` the most that it may write, and
-    `least` what it needs for that to be of use.
+    `least` what it needs for that to be of use; `seconds` of sound.
     """
 
     role: str
@@ -88,11 +88,13 @@ class Wanted:
     least: int
     price: Price | None
     allowance: Allowance = field(default_factory=Allowance)
+    seconds: float = 0.0
 
     def cost(self, answer: int) -> Amount:
         """What it comes to at most with an answer of that length; no dollars where no price is known."""
         # A price list may ask more for what comes from the cache than for what doesn't.
-        prompts = (Usage(self.prompt, answer), Usage(self.prompt, answer, cached_tokens=self.prompt))
+        plain = Usage(self.prompt, answer, seconds=self.seconds)
+        prompts = (plain, replace(plain, cached_tokens=self.prompt))
         usd = max(cost(self.price, usage) or 0.0 for usage in prompts) if self.price else 0.0
         return Amount(usd, self.prompt + answer)
 

@@ -25,10 +25,17 @@ from providers.probe import Prober
 from providers.refs import Resolution
 from providers.registry import Catalog, Registry, usable
 from providers.retirement import is_retirement
-from providers.router import Candidate
+from providers.router import TRANSCRIPTION, Candidate
 from providers.settings import Limits, ProviderSettings
+from providers.sound import Recording, Speech, Transcript, Utterance
 from providers.types import ChatReply, ChatRequest, ClientEvent, ModelInfo, Route, Tier
 from providers.walk import Walk
+from providers.ways import Chat, Hearing, Speaking, Way
+
+SPEECH = "speech"
+"""What speaking is booked to."""
+TOKENS_A_SECOND = 20
+"""Of sound, at most, where a model counts it in tokens: OpenAI's page "Pricing"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,7 @@ class ModelClient:
         """Everything known now, what servers and failures taught included."""
         return self._means.knowledge.catalog
 
-    async def stream(self, name: str, request: ChatRequest) -> AsyncGenerator[ClientEvent, None]:
+    def stream(self, name: str, request: ChatRequest) -> AsyncGenerator[ClientEvent, None]:
         """Ask the candidates of `name` in order. Yields deltas, a `Restart` for each stream that died after
         text was shown, and the `ChatReply` as the last event.
 
@@ -86,25 +93,25 @@ class ModelClient:
         way that no other candidate may answer either. Close the generator to cancel: that counts as nobody's
         failure.
         """
-        try:
-            async with aclosing(Walk(self._means, name, request).events()) as events:
-                async for event in events:
-                    yield event
-        except NoModel:
-            await self.flush_state()
-            raise
-        await self.flush_state()
+        return self._walk(name, request, Chat())
 
     async def chat(self, name: str, request: ChatRequest) -> ChatReply:
         """The reply alone, for callers that show no deltas. Raises as `stream` does."""
-        reply: ChatReply | None = None
-        async with aclosing(self.stream(name, request)) as events:
-            async for event in events:
-                if isinstance(event, ChatReply):
-                    reply = event
-        if reply is None:
-            raise NoModel(())
-        return reply
+        return await self._reply(self.stream(name, request))
+
+    async def transcribe(self, recording: Recording, timeout: float) -> Transcript:  # noqa: ASYNC109 -- a request's
+        """Have speech written down by the candidates of the role `transcription`, within so many seconds, and asked as
+        for a chat. Raises as `stream` does; providers that can't hear are passed over.
+        """
+        way, request = Hearing(recording), _sound(TRANSCRIPTION, recording.seconds, timeout)
+        reply = await self._reply(self._walk(TRANSCRIPTION, request, way))
+        return Transcript(way.heard.text, way.heard.language, reply.route, reply.path, reply.usd)
+
+    async def speak(self, name: str, utterance: Utterance, timeout: float) -> Speech:  # noqa: ASYNC109 -- as above
+        """Have a text spoken by the candidates of `name`. Raises as `stream` does."""
+        way, request = Speaking(utterance), _sound(SPEECH, utterance.seconds, timeout)
+        reply = await self._reply(self._walk(name, request, way))
+        return Speech(way.spoken.data, way.spoken.media_type, reply.route, reply.path, reply.usd)
 
     def resolve(self, name: str) -> Resolution:
         """What `name` stands for, and how that came about. Raises `UnknownName`."""
@@ -276,6 +283,26 @@ class ModelClient:
         finally:
             await self._means.registry.aclose()
 
+    async def _walk(self, name: str, request: ChatRequest, way: Way) -> AsyncGenerator[ClientEvent, None]:
+        try:
+            async with aclosing(Walk(self._means, name, request, way).events()) as events:
+                async for event in events:
+                    yield event
+        except NoModel:
+            await self.flush_state()
+            raise
+        await self.flush_state()
+
+    async def _reply(self, walk: AsyncGenerator[ClientEvent, None]) -> ChatReply:
+        reply: ChatReply | None = None
+        async with aclosing(walk) as events:
+            async for event in events:
+                if isinstance(event, ChatReply):
+                    reply = event
+        if reply is None:
+            raise NoModel(())
+        return reply
+
     def _limit(self, limits: Limits) -> None:
         self._means.limits = limits
         self._means.budget.limit(limits)
@@ -286,6 +313,13 @@ class ModelClient:
             for name, settings in self.catalog.providers.items()
             for holding, mark in _marks_of(name, settings).items()
         }
+
+
+def _sound(role: str, seconds: float, timeout: float) -> ChatRequest:
+    """The request as limits and the ledger see it."""
+    return ChatRequest(
+        (), max_tokens=int(seconds * TOKENS_A_SECOND) + 1, timeout=timeout, role=role, seconds=seconds
+    )
 
 
 def _route(text: str) -> Route:

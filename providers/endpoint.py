@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -24,7 +24,7 @@ from providers.errors import (
 )
 from providers.http import DROPPED, FOREIGN, make_client, timeouts, translate
 from providers.settings import ProviderSettings
-from providers.types import ProviderEvent
+from providers.types import ProviderEvent, RateWindow
 from providers.wire import Quirks
 
 ERROR_BODY = 65_536
@@ -37,6 +37,15 @@ _NEEDED = frozenset({"model", "messages", "stream"})
 
 Encode = Callable[[Quirks], Mapping[str, Any]]
 """Makes a request's body, as a model with these quirks takes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """An answer in one piece that is no JSON, or not only."""
+
+    data: bytes
+    media_type: str
+    limits: tuple[RateWindow, ...]
 
 
 class Endpoint:
@@ -85,6 +94,20 @@ class Endpoint:
             yield replace(completion, limits=quota.read(response.headers, self._clock()))
         finally:
             await response.aclose()
+
+    async def whole(self, url: str, content: bytes, content_type: str) -> Body:
+        """All that is answered to a POST of `content`, in the time for a thinker's first token. Raises
+        `ProviderError`.
+        """
+        by = asyncio.get_running_loop().time() + self._timeouts.first(thinks=True)
+        response = await self._deliver(url, content, by, {"Content-Type": content_type})
+        if not response.is_success:
+            raise await self._refusal(response, by)
+        data = await self._body(response, by, LIST_BODY)
+        media_type = response.headers.get("content-type", "").lower()
+        if "json" in media_type and _is_failure(data):
+            raise self._failure(response, data)
+        return Body(data, media_type, quota.read(response.headers, self._clock()))
 
     async def json(self, url: str, body: Mapping[str, Any] | None = None, within: float = LIST_WITHIN) -> Any:
         """What `url` answers, as JSON, within so many seconds. Raises `ProviderError`."""
@@ -150,6 +173,12 @@ class Endpoint:
         # Half a character, as a model's thoughts may end in one, has no encoding.
         text = "" if body is None else json.dumps(body, ensure_ascii=False, default=str)
         content = None if body is None else text.encode("utf-8", "replace")
+        return await self._deliver(url, content, by, headers)
+
+    async def _deliver(
+        self, url: str, content: bytes | None, by: float, headers: Mapping[str, str] | None
+    ) -> httpx.Response:
+        """As `_send`, of bytes."""
         try:
             async with asyncio.timeout_at(by):
                 try:
@@ -215,3 +244,12 @@ class Endpoint:
         finally:
             await response.aclose()
         return b"".join(parts)[:limit]
+
+
+def _is_failure(body: bytes) -> bool:
+    """Whether an accepted answer says that it is none."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, Mapping) and failures.failed(value)

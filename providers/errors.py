@@ -12,6 +12,7 @@
     │   └── Withheld                    it is there, but not for this account: privacy settings, region, plan
     ├── NoToolSupport ...... model      it answers, but not with tools
     ├── NoImageSupport ..... model      it answers, but takes no images
+    ├── NotSupported ....... request    it does nothing of this kind: write speech down, speak
     ├── TooLong ............ request    the prompt exceeds the model's window
     ├── Loading ............ provider   a local server that is still loading its model
     ├── BadRequest ......... request    our request is at fault
@@ -135,6 +136,11 @@ class NoToolSupport(ProviderError):
 
 class NoImageSupport(ProviderError):
     summary = "can't see images"
+
+
+class NotSupported(ProviderError):
+    scope: Scope = "request"
+    summary = "can't do this"
 
 
 class TooLong(ProviderError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import IntEnum, auto
 
@@ -15,6 +16,7 @@ from providers.errors import (
     Loading,
     NoImageSupport,
     NoToolSupport,
+    NotSupported,
     OutOfMoney,
     ProviderError,
     RateLimited,
@@ -105,6 +107,8 @@ class Lineup:
         self._too_small: list[Step] = []
         self._exceeded = 0
         self._eased: set[tuple[Route, str]] = set()
+        self.can: Callable[[Step], bool] = lambda _: True
+        """Whether a step's provider can be asked for what is wanted at all."""
 
     async def next(self) -> Step | None:
         """The next step that may be called now, its place with the health book taken; None where there is
@@ -269,6 +273,8 @@ class Lineup:
             self._too_small += [step] if step.shortage else []
             detail = step.shortage or f"its window of {window} tokens is too small as well"
             return Rest("", 0.0, TooLong.__name__, detail)
+        if not self.can(step):
+            return Rest("", 0.0, NotSupported.__name__, NotSupported.summary)
         return Rest("", 0.0, CostsMoney.__name__, COSTS) if step.candidate.route in self._unpaid else None
 
     def _pass_over(self, step: Step, rest: Rest) -> None:

@@ -1,4 +1,4 @@
-"""Tokens to dollars, and dollars to words. Pure."""
+"""Tokens and minutes to dollars, and dollars to words. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def cost(price: Price | None, usage: Usage) -> float | None:
     written = min(usage.written_tokens, fresh)
     reading = price.prompt if price.cached is None else price.cached
     prompt = (fresh - written + written * WRITING) * price.prompt + cached * reading
-    return (prompt + usage.completion_tokens * price.completion) / MILLION
+    sound = usage.seconds / 60 * price.minute
+    return (prompt + usage.completion_tokens * price.completion) / MILLION + sound
 
 
 def dollars(amount: float) -> str:

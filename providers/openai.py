@@ -10,18 +10,21 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 
 import httpx
 
-from providers import catalogue, local, nanbeige, quota
+from providers import catalogue, local, nanbeige, openai_sound, quota
 from providers.assembly import Assembly
-from providers.endpoint import Endpoint
+from providers.endpoint import Body, Endpoint
+from providers.errors import Empty, ProviderError
 from providers.ollama import LOADS_WITHIN, PORT, Guard
 from providers.presets import is_local, preset_for
 from providers.quota import FreeCalls
 from providers.settings import ProviderSettings
+from providers.sound import Heard, Recording, Spoken, Utterance
 from providers.types import ChatRequest, ModelInfo, ProviderEvent, Route
 from providers.wire import REASONING, SHORT_IDS, WORD_AFTER_TOOLS, Quirks, encode
 
@@ -80,6 +83,25 @@ class OpenAIProvider:
             return local.parse_models(listed)
         self._ollama.on = local.is_ollama(listed)
         return await local.describe(self._endpoint.json, self._base, listed, self._names)
+
+    async def transcribe(self, model: str, recording: Recording) -> Heard:
+        """See `providers.base.Transcribes`. Only its answer tells whether a server can."""
+        body = await self._sound("transcriptions", *openai_sound.form(model, recording))
+        heard = openai_sound.transcript(body.data, body.media_type, recording.seconds)
+        return replace(heard, limits=body.limits)
+
+    async def speak(self, model: str, utterance: Utterance) -> Spoken:
+        """See `providers.base.Speaks`."""
+        body = await self._sound("speech", openai_sound.request(model, utterance), "application/json")
+        if not body.data or "json" in body.media_type or body.media_type.startswith("text/"):
+            raise Empty("sent no speech")
+        return Spoken(body.data, body.media_type, body.limits)
+
+    async def _sound(self, what: str, content: bytes, content_type: str) -> Body:
+        try:
+            return await self._endpoint.whole(f"{self._base}/audio/{what}", content, content_type)
+        except ProviderError as error:
+            raise openai_sound.meant(error) from None
 
     async def free_calls(self) -> FreeCalls | None:
         """What OpenRouter's account has used of today's calls to free models; other servers don't count them."""

@@ -28,7 +28,8 @@ class Preset:
 
     `free` says that the named models cost nothing. `bare_prefix`: see `providers.refs.Known`. `anonymous`: it serves
     strangers without a key, whom the owner has to allow it to treat as such. `hourly` is how many requests it takes
-    from one of them in an hour. `catalogue`: it lists its models as OpenRouter does, prices and all.
+    from one of them in an hour. `catalogue`: it lists its models as OpenRouter does, prices and all. `hears` writes
+    speech down and `speaks` says what is written; neither is a model to talk to.
     """
 
     name: str
@@ -43,6 +44,8 @@ class Preset:
     anonymous: bool = False
     hourly: int | None = None
     catalogue: bool = False
+    hears: ModelInfo | None = None
+    speaks: ModelInfo | None = None
 
     @property
     def needs_key(self) -> bool:
@@ -63,6 +66,11 @@ def _thinker(
 ) -> ModelInfo:
     """One that thinks before its first word."""
     return ModelInfo(id_, window, tools=True, tier=tier, thinks=True, price=price)
+
+
+def _sound(id_: str, minute: float) -> ModelInfo:
+    """One that hears or speaks, at a price for the minute."""
+    return ModelInfo(id_, price=Price(0, 0, minute=minute))
 
 
 def _free(id_: str, window: int | None, tier: Tier = "capable") -> ModelInfo:
@@ -96,6 +104,8 @@ _ALL = (
         ),
         strong="gpt-6-sol",
         cheap="gpt-6-luna",
+        hears=_sound("whisper-1", 0.006),
+        speaks=_sound("gpt-4o-mini-tts", 0.015),
     ),
     Preset(
         "gemini",
@@ -172,6 +182,7 @@ _ALL = (
         ),
         strong="openai/gpt-oss-120b",
         cheap="openai/gpt-oss-20b",
+        hears=_sound("whisper-large-v3-turbo", 0.04 / 60),
     ),
     Preset(
         "together",

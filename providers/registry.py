@@ -167,6 +167,7 @@ class Catalog:
             *((self.learned[route],) if route in self.learned else ()),
             *(m for m in self.listed.get(route.provider, ()) if m.id == route.model),
             *(m for m in (preset.models if preset else ()) if m.id == route.model),
+            *(m for m in ((preset.hears, preset.speaks) if preset else ()) if m and m.id == route.model),
         )
         owner = settings.model_info.get(route.model, _NO_SETTINGS)
         price = owner.price.value() if owner.price else None
@@ -221,6 +222,11 @@ class Catalog:
             or next((m.id for m in listed if m.tools), "")
             or next((m.id for m in listed), "")
         )
+
+    def hearing_model(self, provider: str) -> str:
+        """The preset's that writes speech down; "" where none is known."""
+        preset = preset_for(provider, self.providers[provider])
+        return preset.hears.id if preset and preset.hears else ""
 
     def cheap_model(self, provider: str) -> str:
         """The preset's cheap one, unless the owner named a default or models of their own."""

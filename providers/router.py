@@ -6,8 +6,8 @@ Where `[roles]` leaves a role open, a chain over everything known stands in (`au
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from providers import refs
 from providers.catalogue import FREE_ROUTER
@@ -16,8 +16,17 @@ from providers.registry import Catalog
 from providers.types import ModelInfo, Route
 
 ROLES = ("reasoning", "rlm", "compaction", "reflection")
+"""Those of models to talk to."""
+TRANSCRIPTION = "transcription"
+"""The role of models that write speech down."""
 _USUAL_ALIAS = {"reasoning": "main", "rlm": "rlm", "compaction": "memory", "reflection": "memory"}
 """An alias (or chain) of this name serves a role that `[roles]` leaves open."""
+
+
+NOBODY_HEARS = (
+    "role transcription is not set in [roles], and no provider here is known to write speech down; "
+    "this machine may do it by itself: docs/VOICE.md"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,7 @@ class ModelRouter:
             {**catalog.fallback, **chains},
             _free(catalog),
         )
+        self._hearing = replace(self._names, providers=dict(_hearing(catalog, self._names.providers)))
         self._resolved: dict[str, tuple[Resolution, tuple[Candidate, ...]]] = {}
 
     def resolve(self, name: str) -> Resolution:
@@ -81,7 +91,10 @@ class ModelRouter:
     def _resolve(self, name: str) -> tuple[Resolution, tuple[Candidate, ...]]:
         if name in ROLES and not self._names.providers and name not in self._names.roles:
             return Resolution(name, (), ("nothing is configured and nothing was found",)), ()
-        resolution = refs.resolve(name, self._names)
+        known = (self._names.roles, self._names.fallback, self._names.aliases)
+        if name == TRANSCRIPTION and not any(name in where for where in known):
+            return Resolution(name, (), (NOBODY_HEARS,)), ()
+        resolution = refs.resolve(name, self._hearing if name == TRANSCRIPTION else self._names)
         if name in self._automatic:
             steps = (
                 f"role {name} is not set in [roles]: everything known is used, best first",
@@ -101,7 +114,8 @@ def automatic(catalog: Catalog) -> dict[str, tuple[str, ...]]:
     Local servers come first, in the order in which they were found, then the keys' providers. For `reasoning`
     the strong model of a provider comes before a local model that is weak or unknown; the other roles take
     the local and cheap ones first, memory's roles the free ones before those. The built-in model is always
-    last. A catalogue of free models gives its best where a preset has its two names.
+    last. A catalogue of free models gives its best where a preset has its two names. Speech is written down by
+    the models that presets name for that.
     """
     usual = usual_names(catalog)
     chains: dict[str, tuple[str, ...]] = {}
@@ -112,7 +126,18 @@ def automatic(catalog: Catalog) -> dict[str, tuple[str, ...]]:
             chains[role] = (usual[role], *catalog.fallback.get(usual[role], ()))
         elif catalog.providers:
             chains[role] = tuple(dict.fromkeys(_ordered(role, catalog)))
+    hearing = tuple(_ref(p, model) for p in catalog.providers if (model := catalog.hearing_model(p)))
+    if hearing and not any(
+        TRANSCRIPTION in where for where in (catalog.roles, catalog.fallback, catalog.aliases)
+    ):
+        chains[TRANSCRIPTION] = hearing
     return chains
+
+
+def _hearing(catalog: Catalog, known: Mapping[str, refs.Known]) -> Iterable[tuple[str, refs.Known]]:
+    """Providers as the role of transcription sees them: a bare name means the model that hears."""
+    for name, one in known.items():
+        yield name, replace(one, default=catalog.hearing_model(name) or one.default)
 
 
 def usual_names(catalog: Catalog) -> dict[str, str]:

@@ -12,7 +12,7 @@ Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
 class PriceSettings(BaseModel):
-    """US dollars for a million tokens."""
+    """US dollars for a million tokens; `minute`: for a minute of sound."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -20,9 +20,11 @@ class PriceSettings(BaseModel):
     completion: float = Field(ge=0)
     cached: float | None = Field(default=None, ge=0)
     """For prompt tokens that the server had in its cache. Default: as `prompt`."""
+    minute: float = Field(default=0.0, ge=0)
+    """For models that hear or speak."""
 
     def value(self) -> Price:
-        return Price(self.prompt, self.completion, self.cached)
+        return Price(self.prompt, self.completion, self.cached, self.minute)
 
 
 class ModelSettings(BaseModel):
@@ -64,7 +66,7 @@ class Limits(Limit):
     """The part of a day's or month's cap at which the owner is told."""
     paid_fallback: bool = False
     """Whether a model that costs money may answer where a free one failed, without a chain that says so."""
-    roles: dict[Literal["reasoning", "rlm", "compaction", "reflection"], Limit] = {}
+    roles: dict[Literal["reasoning", "rlm", "compaction", "reflection", "transcription"], Limit] = {}
     """Further caps for single roles."""
 
 

@@ -82,15 +82,18 @@ class ToolDef:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars for a million tokens. `cached` is for prompt tokens read from a cache; None: as `prompt`."""
+    """US dollars for a million tokens. `cached` is for prompt tokens read from a cache; None: as `prompt`. `minute` is
+    for a minute of sound, heard or spoken.
+    """
 
     prompt: float
     completion: float
     cached: float | None = None
+    minute: float = 0.0
 
     @property
     def free(self) -> bool:
-        return self.prompt == self.completion == 0
+        return self.prompt == self.completion == self.minute == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,7 @@ class ChatRequest:
     conversation for a tiny model, whose window and wits don't carry `messages`: such a model gets it instead,
     and no tools. `role` and `session` are whom the cost is booked to; `allowance` is what is left of the limits
     that its maker keeps (a turn's), and binds candidates that cost money. `thinks`: whoever gets it thinks before
-    its first word, and is waited for longer.
+    its first word, and is waited for longer. `seconds` is how much sound goes in or comes out, where it is that.
     """
 
     messages: tuple[Message, ...]
@@ -122,6 +125,7 @@ class ChatRequest:
     session: str = ""
     allowance: Allowance = Allowance()
     thinks: bool = False
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,7 @@ class Usage:
 
     `prompt_tokens` is the whole prompt, the `cached_tokens` among it read from the server's cache and the
     `written_tokens` put into it; `completion_tokens` the whole answer, the `reasoning_tokens` among it thought and
-    not shown. `usd` is the cost, where the server tells it.
+    not shown. `usd` is the cost, where the server tells it. `seconds` is sound that was heard or spoken.
     """
 
     prompt_tokens: int = 0
@@ -139,6 +143,7 @@ class Usage:
     reasoning_tokens: int = 0
     usd: float | None = None
     written_tokens: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from providers.types import (
     Restart,
     TextDelta,
 )
+from providers.ways import Way
 
 RETRY_PAUSE = 0.5
 SLOW_FAILURE = 5.0
@@ -34,13 +35,15 @@ don't.
 
 
 class Walk:
-    """Goes once; iterate over `events()`."""
+    """Goes once; iterate over `events()`. `way` is what is asked of each candidate."""
 
-    def __init__(self, means: Means, name: str, request: ChatRequest) -> None:
+    def __init__(self, means: Means, name: str, request: ChatRequest, way: Way) -> None:
         self._means = means
+        self._way = way
         self._deadline = Deadline(request.timeout, means.sleep)
         self._path = Path()
         self._lineup = Lineup(means, name, request, self._deadline, self._path)
+        self._lineup.can = self._can
         self._error: ProviderError | None = None
         self._cut_short = False
         self._answered = False
@@ -108,7 +111,7 @@ class Walk:
         """One provider's events within the deadline, a completion as the last. Raises `ProviderError`."""
         route, request = step.candidate.route, await self._lineup.bill.begin()
         with self._means.registry.lease(route.provider, self._settings(step), step.key) as provider:
-            async with aclosing(provider.stream(route.model, request)) as stream:
+            async with aclosing(self._way.ask(provider, route.model, request)) as stream:
                 # Where others could answer too, they keep half of the time that is left.
                 until = self._deadline.share(0.5 if self._lineup.others_healthy() else 1.0)
                 while True:
@@ -143,6 +146,16 @@ class Walk:
             self._lineup.bill.usd,
             self._lineup.bill.tokens,
         )
+
+    def _can(self, step: Step) -> bool:
+        """Whether its provider can be asked at all; of one that can't be made, the call says why."""
+        try:
+            with self._means.registry.lease(
+                step.candidate.route.provider, self._settings(step), step.key
+            ) as provider:
+                return self._way.can(provider)
+        except ProviderError:
+            return True
 
     def _settings(self, step: Step) -> ProviderSettings:
         settings = self._means.knowledge.catalog.providers.get(step.candidate.route.provider)

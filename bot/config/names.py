@@ -11,7 +11,7 @@ from typing import Any, get_args
 from bot import plugins
 from bot.config.locate import Loc
 from bot.config.report import Finding, found, hint, nearest
-from bot.config.schema import Config, RoleName
+from bot.config.schema import ESPEAK, PIPER, Config, RoleName
 from bot.config.validate import validate
 from bot.cron import Cron
 from bot.paths import Env
@@ -125,6 +125,9 @@ class _References:
         self._aliases = {k: v for k, v in _table(data, "models").items() if isinstance(v, str)}
         self._roles = {k: v for k, v in _table(data, "roles").items() if isinstance(v, str)}
         self._chains = {k: tuple(_texts(v)) for k, v in _table(data, "fallback").items()}
+        speech = _table(data, "voice").get("speech")
+        by_program = speech == ESPEAK or str(speech).startswith(f"{PIPER}:")
+        self._speech = speech if isinstance(speech, str) and not by_program else ""
         self._models = [model for known in self._providers.values() for model in known.models]
         self._gateway = any(
             (preset := preset_for(name, settings)) and preset.name == "openrouter"
@@ -144,6 +147,8 @@ class _References:
         for role, target in self._roles.items():
             if target not in self._chains:
                 yield from self.wanted(("roles", role), target)
+        if self._speech:
+            yield from self.wanted(("voice", "speech"), self._speech)
         for name, chain in self._chains.items():
             yield from self._chain_name(name)
             yield from self._chain(name, chain)

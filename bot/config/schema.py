@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -9,7 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, SerializeAsAny, fi
 
 from providers.settings import Limits, ProviderSettings, Seconds
 
-RoleName = Literal["reasoning", "rlm", "compaction", "reflection"]
+RoleName = Literal["reasoning", "rlm", "compaction", "reflection", "transcription"]
+
+OFF, ESPEAK, PIPER = "off", "espeak-ng", "piper"
+WHISPER: Mapping[str, int] = MappingProxyType(
+    {"tiny": 75, "tiny.en": 75, "base": 145, "base.en": 145, "small": 485, "small.en": 485}
+    | {"medium": 1530, "medium.en": 1530, "large-v3": 3090, "large-v3-turbo": 1620}
+)
+"""Models of faster-whisper's and how much there is to fetch of each, in MB."""
 
 
 class Section(BaseModel):
@@ -29,6 +38,8 @@ class Roles(Section):
     """Shortens long conversations. Default: free or local."""
     reflection: str | None = None
     """Distils facts to remember. Default: free or local."""
+    transcription: str | None = None
+    """Writes down what is spoken. Default: this machine (`[voice] local`), else a provider known for it."""
 
     @property
     def given(self) -> dict[str, str]:
@@ -153,6 +164,42 @@ class RetentionSettings(Section):
     """Files that people sent, in the workspace's inbox."""
 
 
+class VoiceSettings(Section):
+    """Voice notes: what is heard, and answers that are spoken."""
+
+    transcribe: bool = True
+    """Whether speech is written down at all."""
+    local: str = Field(default="base", min_length=1)
+    """The model for speech on this machine: a name of faster-whisper's, a folder, or "off"."""
+    language: str | None = Field(default=None, pattern=r"^[a-z]{2,3}$")
+    """A code such as "it", where everybody speaks the same. Default: found out each time."""
+    max_minutes: int = Field(default=30, ge=1, le=600)
+    """Longer recordings are not written down."""
+    reply: bool = False
+    """Whether who asks by voice is answered by voice, too."""
+    speech: str | None = None
+    """What speaks: "espeak-ng", "piper:VOICE", or a model that a provider has. Default: espeak-ng, where it is."""
+    speaker: str | None = Field(default=None, min_length=1)
+    """Its voice, by a name that it knows."""
+
+    @field_validator("local")
+    @classmethod
+    def _known_model(cls, name: str) -> str:
+        if name == OFF or name in WHISPER or "/" in name or name.startswith("~"):
+            return name
+        raise ValueError(f"there is no {name!r}; expected a folder, {OFF}, or one of {', '.join(WHISPER)}")
+
+    @field_validator("speech")
+    @classmethod
+    def _known_engine(cls, name: str | None) -> str | None:
+        engine, _, voice = (name or "").partition(":")
+        if name is None or name == ESPEAK or (engine == PIPER and voice):
+            return name
+        if engine == PIPER or not name:
+            raise ValueError(f'found {name!r}; expected "{ESPEAK}", "{PIPER}:VOICE" or PROVIDER/MODEL')
+        return name
+
+
 class Config(Section):
     """The whole configuration, checked, with every secret filled in."""
 
@@ -172,6 +219,7 @@ class Config(Section):
     jobs: dict[str, JobSettings] = {}
     """By the name of a module in `bot/jobs`."""
     retention: RetentionSettings = RetentionSettings()
+    voice: VoiceSettings = VoiceSettings()
 
     def zone(self, person: str) -> ZoneInfo | None:
         """The time zone of a person; None: this machine's."""
