@@ -52,6 +52,21 @@ async def test_everything_goes_over_http() -> None:
         victim.stdin.close()
 
 
+async def test_albums_shares_invitations_and_moves_go_over_http_too() -> None:
+    async with TelegramProcess() as tg, httpx.AsyncClient(base_url=f"{tg.base_url}{tg.token}/") as bot:
+        album = await tg.ask("send_album", chat_id=42, photos=["QQ==", "QkI="], caption="two")
+        dice = await tg.ask("share", chat_id=42, what={"dice": {"emoji": "🎲", "value": 3}})
+        await tg.ask("invite", chat_id=-100, user_id=42)
+        await tg.ask("upgrade", chat_id=-100, new_chat_id=-1007)
+        seen = (await bot.post("getUpdates", json={"offset": album[0]["update_id"]})).json()["result"]
+        pictures = [update["message"] for update in seen[:2]]
+        assert len({picture["media_group_id"] for picture in pictures}) == 1
+        assert [picture.get("caption") for picture in pictures] == ["two", None]
+        assert seen[2]["update_id"] == dice["update_id"]
+        assert seen[3]["my_chat_member"]["old_chat_member"]["status"] == "left"
+        assert [one["message"].get("migrate_to_chat_id") for one in seen[4:]] == [-1007, None]
+
+
 async def test_it_leaves_when_its_starter_is_gone() -> None:
     command = [sys.executable, "-m", "tests.fakes.telegram", "--until-stdin-closes"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
