@@ -132,3 +132,30 @@ def test_tools_that_were_off_stay_off_and_servers_of_tools_are_said() -> None:
     assert found.toml["tools"]["off"] == ["shell"]
     assert found.notes(Fate.DROPPED, "mcpServers.fs")
     assert "hidden-token" not in found.text + found.said()
+
+
+def test_the_mailbox_and_its_correspondent_are_kept() -> None:
+    found = converted(example("python"))
+
+    assert found.toml["channels"]["email"] == {
+        "imap_host": "imap.gmail.com",
+        "imap_port": 993,
+        "smtp_host": "smtp.gmail.com",
+        "smtp_port": 587,
+        "username": "bot@example.org",
+        "password": "env:IMAP_PASSWORD",
+        "address": "bot@example.org",
+        "folder": "INBOX",
+        "poll": 30.0,
+    }
+    assert found.toml["people"]["owner"]["email"] == "me@example.org"
+    assert found.notes(Fate.TODO, "channels.email.smtpPassword"), "one password serves for both"
+
+
+def test_mail_whose_sender_was_not_checked_is_pointed_out() -> None:
+    data = example("python")
+    data["channels"]["email"] |= {"verifyDkim": False, "imapUseSsl": False}
+    found = converted(data)
+
+    assert found.notes(Fate.UNSAFE, "channels.email.verifyDkim")
+    assert found.notes(Fate.UNSAFE, "channels.email.imapUseSsl")

@@ -176,3 +176,26 @@ def test_memory_that_was_off_makes_no_facts() -> None:
     data["memory"]["enabled"] = False
 
     assert converted(data).toml["jobs"]["reflect"] == {"off": True}
+
+
+def test_the_mailbox_is_kept_and_its_open_door_is_not() -> None:
+    found = converted(example("rust"))
+
+    assert found.toml["channels"]["email"] == {
+        "imap_host": "imap.example.org",
+        "smtp_host": "smtp.example.org",
+        "username": "bot@example.org",
+        "password": "EXAMPLE",
+        "address": "bot@example.org",
+        "poll": 60.0,
+    }
+    assert found.notes(Fate.UNSAFE, "channels.email.allowFrom")
+    assert "email" not in found.toml["people"]["owner"]
+
+
+def test_a_server_that_begins_with_tls_is_spoken_to_so() -> None:
+    data = example("rust")
+    data["channels"]["email"] |= {"smtpPort": 465, "pollIntervalSecs": 1}
+    mailbox = converted(data).toml["channels"]["email"]
+
+    assert (mailbox["smtp_port"], mailbox["smtp_security"], mailbox["poll"]) == (465, "tls", 5.0)
