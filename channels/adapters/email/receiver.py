@@ -152,7 +152,8 @@ class Receiver:
         """
         known = await self._notes.cursor()
         if known is None:
-            cursor = Cursor(mailbox.validity, mailbox.following - 1, self._pace.now())
+            # Whole seconds, as the mailbox's own times are.
+            cursor = Cursor(mailbox.validity, mailbox.following - 1, float(int(self._pace.now())))
             await self._notes.read_up_to(cursor)
             return cursor
         if known.validity == mailbox.validity:
