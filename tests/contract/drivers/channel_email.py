@@ -81,7 +81,7 @@ class Email:
         return [taken.text.strip() for taken in self._smtp.taken]
 
     async def until(self, predicate: Callable[[], object]) -> None:
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(20.0):
             while not predicate():
                 await asyncio.sleep(0.005)
 
