@@ -24,6 +24,7 @@ ENV = {
     "GROQ_SECOND_KEY": "gsk-2",
     "BRAVE_API_KEY": "brave-1",
     "TELEGRAM_TOKEN": "123456:" + "a" * 35,
+    "MAIL_PASSWORD": "sesame",
 }
 
 
@@ -64,7 +65,7 @@ def test_every_section_and_key_is_in_it(switched_on: Loaded) -> None:
     config = switched_on.config
 
     assert given(config) == set(Config.model_fields)
-    for section in ("roles", "agent", "workspace", "tools", "limits", "voice"):
+    for section in ("roles", "agent", "workspace", "tools", "limits", "voice", "retention"):
         settings = getattr(config, section)
         assert given(settings) == set(type(settings).model_fields), section
     for settings in (config.tools.shell, config.tools.web):
