@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bot.legacy.made import Format
-from bot.legacy.source import Old, Source
+from bot.legacy.old import Old
+from bot.legacy.source import Source
 
 _RUST = (
     ("memory",), ("toolDelegation",), ("provenance",), ("voice",), ("worker",), ("trio",), ("cluster",), ("lcm",),

@@ -10,7 +10,7 @@ from enum import StrEnum
 from bot.config.edit import Place
 from bot.config.report import dotted
 from bot.legacy.notes import Fate, Note
-from bot.legacy.source import Old
+from bot.legacy.old import Old
 
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _REFERENCE = ("env:", "file:", "credential:")

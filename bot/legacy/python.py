@@ -9,8 +9,9 @@ from bot.config.names import ROLES
 from bot.legacy import channels
 from bot.legacy.made import Around, Format, Made, Maker
 from bot.legacy.notes import Fate
+from bot.legacy.old import Old, folded
 from bot.legacy.people import Guests
-from bot.legacy.source import Old, Source, folded
+from bot.legacy.source import Source
 from providers.presets import PRESETS
 
 _DEFAULT_MODEL = "anthropic/claude-opus-4-5"

@@ -13,8 +13,9 @@ from bot.config.report import dotted
 from bot.legacy import channels
 from bot.legacy.made import Around, Format, Made, Maker
 from bot.legacy.notes import Fate
+from bot.legacy.old import Old
 from bot.legacy.people import Guests
-from bot.legacy.source import Old, Source
+from bot.legacy.source import Source
 
 _DEFAULT_MODEL = "anthropic/claude-opus-4-5"
 _LOCAL = "http://localhost:8080/v1"

@@ -17,7 +17,8 @@ from bot.config.document import Document
 from bot.config.load import faults
 from bot.legacy import check, detect, source
 from bot.legacy.jobs import errands
-from bot.legacy.source import NotReadable, called
+from bot.legacy.old import called
+from bot.legacy.source import NotReadable
 from bot.legacy.transcripts import talk
 from tests.legacy.conversion import Converted, converted
 from tests.legacy.conversion import example as old_example
