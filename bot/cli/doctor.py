@@ -14,6 +14,7 @@ from bot.discovery import Discovery
 from bot.errors import ConfigError, NotRunning
 from bot.ops import doctor_providers
 from bot.ops.doctor import GENERAL, LEVELS, Examination, Finding, Level, Patient, examine, worst
+from bot.ops.doctor_channels import channel_checks
 from providers.registry import Catalog
 
 _COLOURS: dict[Level, str] = {"ok": "\x1b[32m", "warning": "\x1b[33m", "error": "\x1b[31m"}
@@ -33,7 +34,8 @@ async def diagnose(options: Options, *, calls: bool) -> Examination:
     catalog = await Discovery(loaded.config, options.env).catalog()
     patient = Patient(loaded, options.data_folder, options.env, catalog, calls, status)
     running = _running(status)
-    return Examination([running, *await examine(patient, [*GENERAL, *doctor_providers.checks(catalog)])])
+    checks = [*GENERAL, *channel_checks(loaded.config), *doctor_providers.checks(catalog)]
+    return Examination([running, *await examine(patient, checks)])
 
 
 def exit_code(findings: Sequence[Finding]) -> int:
