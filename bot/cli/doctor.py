@@ -12,7 +12,7 @@ from bot.cli.output import harmless
 from bot.config import Config, Loaded
 from bot.discovery import Discovery
 from bot.errors import ConfigError, NotRunning
-from bot.ops import doctor_providers
+from bot.ops import doctor_providers, doctor_voice
 from bot.ops.doctor import GENERAL, LEVELS, Examination, Finding, Level, Patient, examine, worst
 from bot.ops.doctor_channels import channel_checks
 from providers.registry import Catalog
@@ -34,7 +34,7 @@ async def diagnose(options: Options, *, calls: bool) -> Examination:
     catalog = await Discovery(loaded.config, options.env).catalog()
     patient = Patient(loaded, options.data_folder, options.env, catalog, calls, status)
     running = _running(status)
-    checks = [*GENERAL, *channel_checks(loaded.config), *doctor_providers.checks(catalog)]
+    checks = [*GENERAL, *channel_checks(loaded.config), doctor_voice.CHECK, *doctor_providers.checks(catalog)]
     return Examination([running, *await examine(patient, checks)])
 
 
