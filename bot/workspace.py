@@ -40,7 +40,7 @@ def parts_of(path: str) -> list[str]:
 
 def anothers(context: ToolContext, parts: list[str]) -> bool:
     """Whether a path leads into what is remembered about somebody else or came from them; in a group all of it does."""
-    if len(parts) > 1 and parts[0].casefold() == INBOX:
+    if len(parts) > 2 and parts[0].casefold() == INBOX:
         return not context.situation.private or parts[1] != folder_name(context.person)
     if not parts or parts[0].casefold() != MEMORY:
         return False
