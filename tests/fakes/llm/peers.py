@@ -6,8 +6,8 @@ Shapes: llama-server as seen on the wire (build of October 2026); the others aft
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tests.fakes.llm import errors
@@ -48,11 +48,14 @@ class Setup:
 @dataclass(frozen=True, slots=True)
 class Answer:
     status: int
-    body: Json
+    body: Json | bytes
     content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def content(self) -> bytes:
+        if isinstance(self.body, bytes):
+            return self.body
         return (self.body if isinstance(self.body, str) else json.dumps(self.body)).encode()
 
 

@@ -291,7 +291,7 @@ class LLMFake:
                 connection.close()
 
     async def _send(self, connection: Connection, answer: Answer) -> None:
-        headers = peers.server_headers(self.setup.kind)
+        headers = peers.server_headers(self.setup.kind) | dict(answer.headers)
         if self.setup.kind == "llama-server" and answer.status >= 400:
             headers["connection"] = "close"
         await connection.write(whole(answer.status, answer.content_type, answer.content, headers))
