@@ -52,6 +52,7 @@ from bot.ops.personal import Personal
 from bot.ops.replies import Replies
 from bot.ops.status import Status
 from bot.ops.systemd import Notifier, keep_told
+from bot.ops.upkeep import Upkeep
 from bot.reload import Living, Reloader
 from bot.safety.redaction import Redactor
 from bot.safety.sandbox import Sandbox
@@ -302,6 +303,7 @@ async def opened(start: Start) -> AsyncIterator[App]:
             app.reloader,
             app.notes,
             Directory(database, app.people),
+            Upkeep(database, app.outbox, app.people, app.intake.workspace, start.clock),
         )
         await stack.enter_async_context(control.serving(served, app.status.socket, supervisor))
         await app.recover()

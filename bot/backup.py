@@ -81,14 +81,7 @@ def make(places: Places, to: Path, now: float) -> Made:
 
 def _write(places: Places, folder: Path, part: Path, now: float) -> int:
     copy = folder / DATABASE
-    with (
-        closing(sqlite3.connect(f"file:{places.data / DATABASE}?mode=ro", uri=True, timeout=30.0)) as source,
-        closing(sqlite3.connect(copy)) as target,
-    ):
-        # All pages in one step: in WAL mode that is one moment's state and holds up no writer.
-        source.backup(target, pages=-1)
-        revision = target.execute("SELECT version_num FROM alembic_version").fetchone()[0]
-        target.execute("PRAGMA journal_mode = DELETE")
+    revision = copy_database(places.data / DATABASE, copy)
     sources = [(DATABASE, copy), *_files(places)]
     listed: dict[str, dict[str, Any]] = {}
     with tarfile.open(part, "w:gz", compresslevel=3) as archive:
@@ -113,6 +106,18 @@ def _write(places: Places, folder: Path, part: Path, now: float) -> int:
         info.size, info.mode = len(data), 0o600
         archive.addfile(info, io.BytesIO(data))
     return len(listed) - 1
+
+
+def copy_database(database: Path, to: Path) -> str:
+    """Copy one moment's state of a database that may be in use; returns the schema's revision. Raises sqlite3.Error."""
+    with (
+        closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30.0)) as source,
+        closing(sqlite3.connect(to)) as target,
+    ):
+        # All pages in one step: in WAL mode that is one moment's state and holds up no writer.
+        source.backup(target, pages=-1)
+        target.execute("PRAGMA journal_mode = DELETE")
+        return str(target.execute("SELECT version_num FROM alembic_version").fetchone()[0])
 
 
 class _Digested:

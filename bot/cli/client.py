@@ -231,6 +231,37 @@ class Client:
     async def _pair(self, code: str, body: dict[str, str]) -> Any:
         return await self._call("POST", f"/v1/pairings/{quote(code, safe='')}", body)
 
+    async def outbox(self, *, everything: bool = False) -> list[dict[str, Any]]:
+        """Messages that did not arrive, the newest first; see `bot.storage.overview`."""
+        path = "/v1/outbox?all=1" if everything else "/v1/outbox"
+        answer: list[dict[str, Any]] = await self._call("GET", path)
+        return answer
+
+    async def outgoing(self, number: int, action: str) -> dict[str, Any]:
+        """Retry or drop a message; returns it."""
+        answer: dict[str, Any] = await self._call("POST", f"/v1/outbox/{number}", {"action": action})
+        return answer
+
+    async def inbox(self) -> list[dict[str, Any]]:
+        """Messages that are not answered yet, the oldest first."""
+        answer: list[dict[str, Any]] = await self._call("GET", "/v1/inbox")
+        return answer
+
+    async def sessions(self) -> list[dict[str, Any]]:
+        """Chats and threads, the last used first."""
+        answer: list[dict[str, Any]] = await self._call("GET", "/v1/sessions")
+        return answer
+
+    async def export(self, person: str) -> dict[str, Any]:
+        """{"person", "rows", "files"}."""
+        answer: dict[str, Any] = await self._call("GET", f"/v1/persons/{quote(person, safe='')}")
+        return answer
+
+    async def erase(self, person: str) -> dict[str, Any]:
+        """{"person", "rows", "files"}: how many of each are gone."""
+        answer: dict[str, Any] = await self._call("DELETE", f"/v1/persons/{quote(person, safe='')}")
+        return answer
+
     async def _call(
         self, method: str, path: str, body: object = None, *, seconds: float = _ANSWER_SECONDS
     ) -> Any:

@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
+from bot.cli import upkeep_commands
 from bot.cli.options import Options
 
 T = TypeVar("T")
@@ -221,7 +222,8 @@ def init(  # noqa: PLR0913 -- one parameter for each flag
 def import_(
     context: typer.Context,
     file: Annotated[
-        Path, typer.Argument(help="The old configuration.", metavar="FILE", show_default="~/.nanobot/config.json")
+        Path,
+        typer.Argument(help="The old configuration.", metavar="FILE", show_default="~/.nanobot/config.json"),
     ] = Path("~/.nanobot/config.json"),
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
@@ -243,10 +245,16 @@ def import_(
 
 
 @cli.command(epilog="Example: `nanobot status --json | jq .outbox`")
-def status(context: typer.Context, json: Json = False) -> None:
+def status(
+    context: typer.Context,
+    json: Json = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it again every two seconds.")] = False,
+) -> None:
     """How nanobot is. The exit code is 0 if it runs and all is well."""
     from bot.cli import status as shown  # noqa: PLC0415 -- httpx
 
+    if watch and not json:
+        _run(shown.watch(context.obj, sys.stdout))
     report, well = _run(shown.gather(context.obj))
     print(_json(report) if json else shown.render(report, time.time()))
     raise typer.Exit(0 if well else 1)
@@ -691,3 +699,6 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
 
 def _json(value: object) -> str:
     return jsons.dumps(value, indent=2, ensure_ascii=False)
+
+
+upkeep_commands.add(cli, _run, _json)

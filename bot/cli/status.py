@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from bot import usage_table
 from bot.cli.client import Client, search
@@ -16,6 +17,7 @@ from bot.cli.output import harmless
 
 Row = tuple[str, str]
 
+_WATCH_SECONDS = 2.0
 _STATES = ("queued", "sending", "refused")
 
 
@@ -27,6 +29,17 @@ async def gather(options: Options) -> tuple[dict[str, Any], bool]:
     async with Client(found.found) as client:
         report = {"running": True, **await client.status()}
     return report, not list(complaints(report))
+
+
+async def watch(options: Options, stream: TextIO) -> None:
+    """Show it again and again, until Ctrl-C."""
+    while True:
+        report, _ = await gather(options)
+        # Clears the screen and what was scrolled out of it.
+        mark = "\x1b[2J\x1b[3J\x1b[H" if stream.isatty() else ""
+        stream.write(f"{mark}{render(report, time.time())}\n")
+        stream.flush()
+        await asyncio.sleep(_WATCH_SECONDS)
 
 
 def stopped(data: Path, denied: Path | None = None) -> dict[str, Any]:

@@ -89,6 +89,10 @@ class Intake:
     def __init__(self, means: Means) -> None:
         self._means = means
 
+    @property
+    def workspace(self) -> Path:
+        return self._means.workspace
+
     async def files(self, inbound: Inbound, person: str) -> list[dict[str, Any]] | None:
         """The files of a message that is about to be stored; bytes that came with it are on disk when this returns."""
         found = []

@@ -46,6 +46,8 @@ class _Lane:
     """Reserved by a transaction under way, or delivering."""
     nudge: asyncio.Event = field(default_factory=asyncio.Event)
     waits: Iterator[float] = field(default_factory=lambda: backoff(1.0, _LONGEST_WAIT))
+    dropped: set[int] = field(default_factory=set)
+    """Rows that the owner gave up."""
     failing_since: float | None = None
     """Since when nothing of it could be delivered (epoch seconds)."""
 
@@ -127,6 +129,25 @@ class Outbox:
         if row.state == OutboxState.QUEUED:
             self.put([row])
 
+    def waiting(self, number: int) -> bool:
+        """Whether this row waits for its delivery here."""
+        return self._lane_of(number) is not None
+
+    def hurry(self, number: int) -> None:
+        """Try a row now that waits for its next try."""
+        if lane := self._lane_of(number):
+            lane.nudge.set()
+
+    def drop(self, number: int) -> None:
+        """Deliver a row no more that is given up; a send that is under way ends as it ends."""
+        if lane := self._lane_of(number):
+            lane.dropped.add(number)
+            lane.nudge.set()
+
+    def _lane_of(self, number: int) -> _Lane | None:
+        lanes = self._lanes.values()
+        return next((lane for lane in lanes if any(row.id == number for row in lane.rows)), None)
+
     def pending(self, session: str) -> bool:
         """Whether anything of a session is being delivered or waits for it."""
         return session in self._lanes
@@ -165,9 +186,12 @@ class Outbox:
         while lane.rows:
             row = lane.rows[0]
             wait = row.not_before - self._clock()
-            if wait > 0:
+            if wait > 0 and row.id not in lane.dropped:
                 await self._sleep(lane, wait)
                 claimed = None
+            if row.id in lane.dropped:
+                lane.rows.popleft()
+                continue
             if claimed is not row:
                 await self._settle(None, row)
             lane.nudge.clear()

@@ -29,6 +29,7 @@ from bot.ops import audit
 from bot.ops.agenda import Agenda
 from bot.ops.directory import Directory
 from bot.ops.memory import Notes
+from bot.ops.upkeep import Upkeep
 from bot.plugins import PluginError
 from bot.reload import Reloader
 from bot.schedule.jobs import Jobs
@@ -67,10 +68,12 @@ class Control:
     reloader: Reloader
     notes: Notes
     directory: Directory
+    upkeep: Upkeep
 
     def app(self) -> Starlette:
         return Starlette(
             routes=[
+                *self.upkeep.routes(),
                 Route("/v1/status", self._status),
                 Route("/v1/terminal", self._listen, methods=["GET"]),
                 Route("/v1/terminal", self._say, methods=["POST"]),

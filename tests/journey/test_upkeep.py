@@ -1,0 +1,148 @@
+"""Upkeep by hand, as an owner types it: what waits, backups under load, one person's data, a look before an upgrade."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import zipfile
+from contextlib import closing
+from pathlib import Path
+
+from bot.cli.client import Client
+from bot.gateway.people import Person, Roster
+from bot.safety.rules import Role
+from channels.errors import NotSent, Refused
+from channels.testing import LoopbackChannel
+from channels.types import Attachment, Media
+from tests.fakes.llm import LLMFake, Reply
+from tests.journey.conversation import provider, running, talking, trusted
+from tests.journey.test_command_line import Machine
+
+ANN, BOB = Person("ann", Role.USER), Person("bob", Role.USER)
+
+
+async def nanobot(machine: Machine, *arguments: str) -> tuple[int, str]:
+    process = await machine.start(*arguments)
+    out, error = await process.communicate()
+    return process.returncode or 0, (out + error).decode()
+
+
+async def test_a_backup_taken_while_people_write_restores_into_a_bot_that_goes_on(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    async with LLMFake() as llm:
+        config = provider("one", llm.base_url)
+        async with talking(tmp_path, config) as chat:
+            await chat.ask("the first")
+            machine.configure(llm.base_url)
+            writing = asyncio.create_task(_keep_writing(chat))
+            code, said = await nanobot(machine, "backup", str(tmp_path / "b.tar.gz"))
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+            assert (code, "the database and" in said) == (0, True), said
+            await chat.ask("after the backup")
+            code, said = await nanobot(machine, "restore", str(tmp_path / "b.tar.gz"), "--yes")
+            assert code != 0
+            assert "stop it first" in said
+        code, said = await nanobot(machine, "restore", "--check", str(tmp_path / "b.tar.gz"))
+        assert (code, "a whole backup" in said) == (0, True), said
+        code, said = await nanobot(machine, "restore", str(tmp_path / "b.tar.gz"), "--yes")
+        assert (code, "before-restore" in said) == (0, True), said
+        async with talking(tmp_path, config) as chat:
+            await chat.ask("what did I say first?")
+            said = str(llm.requests[-1].body["messages"])
+    assert "the first" in said
+    assert "after the backup" not in said
+
+
+async def _keep_writing(chat: object) -> None:
+    number = 0
+    while True:
+        number += 1
+        await chat.ask(f"message {number}")  # type: ignore[attr-defined]  # a Conversation
+
+
+async def test_a_person_is_exported_and_erased_and_nobody_else(tmp_path: Path) -> None:
+    channel = LoopbackChannel("chat")
+    channel.files["f"] = b"her bill"
+    machine = Machine(tmp_path)
+    async with LLMFake() as llm:
+        config = provider("one", llm.base_url) + trusted("one")
+        async with running(tmp_path, config, channels=(channel,)) as app:
+            app.people.adopt(Roster(app.people.owner, {("chat", "1"): ANN, ("chat", "2"): BOB}, {}))
+            bill = Attachment(Media.FILE, "bill.txt", "text/plain", 8, "f")
+            channel.say("I like tea", chat="1", sender="1", attachments=(bill,))
+            channel.say("I like coffee", chat="2", sender="2")
+            await channel.until(lambda: channel.seen("1") and channel.seen("2"))
+            machine.configure(llm.base_url)
+            code, said = await nanobot(machine, "export", "--person", "ann", str(tmp_path / "ann.zip"))
+            assert code == 0, said
+            with zipfile.ZipFile(tmp_path / "ann.zip") as archive:
+                names = archive.namelist()
+                held = "".join(archive.read(name).decode() for name in names if name.endswith(".json"))
+            assert "I like tea" in held
+            assert "coffee" not in held
+            assert any(name.endswith("bill.txt") for name in names)
+            code, said = await nanobot(machine, "erase", "--person", "ann")
+            assert (code, "--yes" in said) == (1, True), said
+            code, said = await nanobot(machine, "erase", "--person", "ann", "--yes")
+            assert (code, "Erased" in said) == (0, True), said
+            code, said = await nanobot(machine, "export", "--person", "nobody", str(tmp_path / "x.zip"))
+            assert (code, "nothing is kept" in said) == (1, True), said
+    with closing(sqlite3.connect(tmp_path / "data" / "nanobot.db")) as database:
+        text = "\n".join(database.iterdump())
+    assert "I like tea" not in text
+    assert "I like coffee" in text
+    assert not list((tmp_path / "data" / "workspace" / "inbox").rglob("bill.txt"))
+
+
+async def test_the_owner_is_not_erased_by_mistake(tmp_path: Path) -> None:
+    async with LLMFake() as llm, talking(tmp_path, provider("one", llm.base_url)) as chat:
+        machine = Machine(tmp_path)
+        machine.configure(llm.base_url)
+        code, said = await nanobot(machine, "erase", "--person", chat.app.people.owner.name, "--yes")
+        assert (code, "is the owner" in said) == (1, True), said
+
+
+async def test_what_did_not_arrive_is_listed_dropped_and_tried_again(tmp_path: Path) -> None:
+    channel = LoopbackChannel("chat")
+    machine = Machine(tmp_path)
+    async with LLMFake(Reply("One."), Reply("Two.")) as llm:
+        async with running(tmp_path, provider("one", llm.base_url), channels=(channel,)) as app:
+            app.people.adopt(Roster(app.people.owner, {("chat", "1"): ANN}, {}))
+            machine.configure(llm.base_url)
+            channel.fail(Refused("blocked by the user"))
+            channel.say("first")
+            await channel.until(lambda: channel.order("failed"))
+            async with Client(app.status.socket) as client:
+                (row,) = await client.outbox()
+            assert (row["state"], row["error"], row["text"]) == ("refused", "blocked by the user", "One.")
+            code, said = await nanobot(machine, "outbox", "retry", str(row["id"]))
+            assert code == 0, said
+            await channel.until(lambda: channel.seen() == ["One."])
+
+            channel.fail(*[NotSent("no network", retry_after=3600.0)])
+            channel.say("second")
+            await channel.until(lambda: len(channel.order("failed")) == 2)
+            code, said = await nanobot(machine, "outbox", "list")
+            assert (code, "no network" in said) == (0, True), said
+            number = said.split(":", 1)[0]
+            code, said = await nanobot(machine, "outbox", "drop", number)
+            assert code == 0, said
+            assert not app.outbox.waiting(int(number))
+            code, said = await nanobot(machine, "outbox", "drop", number)
+            assert (code, "no message" in said) == (1, True), said
+            code, said = await nanobot(machine, "sessions", "--json")
+            assert [one["session"] for one in json.loads(said)] == ["chat:1"]
+            code, said = await nanobot(machine, "inbox")
+            assert said == "Every message is answered.\n"
+
+
+async def test_an_upgrade_is_tried_on_a_copy(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    async with LLMFake() as llm:
+        async with talking(tmp_path, provider("one", llm.base_url)) as chat:
+            await chat.ask("hello")
+        machine.configure(llm.base_url)
+        code, said = await nanobot(machine, "upgrade-check")
+    assert (code, "up to date" in said) == (0, True), said
