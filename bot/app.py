@@ -42,6 +42,7 @@ from bot.gateway.outbox import Outbox
 from bot.gateway.people import People, outgoing, roster
 from bot.gateway.post import PostOffice
 from bot.gateway.treasurer import Treasurer
+from bot.meter import Meter
 from bot.ops import control
 from bot.ops.agenda import Agenda
 from bot.ops.control import Control
@@ -194,8 +195,13 @@ class App:
                     await asyncio.sleep(_LOOK_SECONDS)
         self.notifier.ready()
 
+    def unready(self) -> str:
+        """Which channels are not up, in words; "" where all are, or are known to be retrying."""
+        waiting = [kind for kind, channel in self.channels.items() if not settled(channel.status)]
+        return f"not connected yet: {', '.join(waiting)}" if waiting else ""
+
     def _all_settled(self) -> bool:
-        return all(settled(channel.status) for channel in self.channels.values())
+        return not self.unready()
 
     async def run_until_stopped(self) -> None:
         """Serve until SIGTERM or Ctrl-C, then stop gently; a second one cuts what still runs. SIGHUP reloads."""
@@ -285,7 +291,9 @@ async def opened(start: Start) -> AsyncIterator[App]:
         for channel in channels.values():
             stack.push_async_callback(channel.aclose)
         supervisor = await stack.enter_async_context(Supervisor())
-        app = await _assemble(start, _Parts(database, discovery, models, channels, supervisor, ear))
+        app = await _assemble(
+            start, _Parts(database, discovery, models, channels, supervisor, ear, _meter(config))
+        )
         stack.push_async_callback(app.jobs.aclose)
         terminal.on_attach = partial(app.outbox.nudge, "terminal")
         served = Control(
@@ -305,6 +313,7 @@ async def opened(start: Start) -> AsyncIterator[App]:
             Directory(database, app.people),
             Upkeep(database, app.outbox, app.people, app.intake.workspace, start.clock),
         )
+        await _serve_metrics(app, config, stack)
         await stack.enter_async_context(control.serving(served, app.status.socket, supervisor))
         await app.recover()
         app.receive()
@@ -323,6 +332,7 @@ class _Parts:
     channels: Mapping[str, Channel]
     supervisor: Supervisor
     ear: OwnersEar
+    meter: Meter
 
 
 async def _assemble(start: Start, parts: _Parts) -> App:
@@ -334,7 +344,7 @@ async def _assemble(start: Start, parts: _Parts) -> App:
     core = CoreBuilder(config, models, database).build(parts.discovery, start.clock, redact)
     await core.memory.load()
     await core.calibration.load()
-    out = Outbox(database, channels, parts.supervisor, start.clock)
+    out = Outbox(database, channels, parts.supervisor, start.clock, parts.meter)
     post = PostOffice(database, out, channels, people)
     approvals = Approvals(database, people.owner, start.clock, config.agent.approval_expires, post.chats)
 
@@ -372,6 +382,7 @@ async def _assemble(start: Start, parts: _Parts) -> App:
         people.role_of,
         people.language,
         profiles,
+        parts.meter,
     )
     agent = Agent(core, house)
     approvals.go_on = partial(_go_on, bus, workers)
@@ -464,6 +475,35 @@ def _intake(parts: _Parts, agent: Agent, bus: Bus) -> Intake:
             clock=agent.core.clock,
         )
     )
+
+
+def _meter(config: Config) -> Meter:
+    """Who counts: nobody, where nobody asks."""
+    if config.metrics.address is None:
+        return Meter()
+    from bot.ops.metrics import Metrics  # noqa: PLC0415 -- Prometheus' library, for who wants it
+
+    return Metrics()
+
+
+async def _serve_metrics(app: App, config: Config, stack: AsyncExitStack) -> None:
+    address, meter = config.metrics.address, app.outbox.meter
+    if address is None:
+        return
+    from bot.ops import metrics  # noqa: PLC0415 -- as above
+
+    assert isinstance(meter, metrics.Metrics)  # noqa: S101 -- made by `_meter` of the same configuration
+    gauges = metrics.Gauges(
+        loop_delay=lambda: app.stalls.delay,
+        stalls=lambda: app.stalls.count,
+        depth=app.bus.depth,
+        outbox=app.outbox.depth,
+        channels=lambda: {kind: channel.status.up for kind, channel in app.channels.items()},
+        spent=app.status.spent,
+    )
+    answers = metrics.Answers(meter, gauges, app.liveness.hanging, app.unready)
+    port = await stack.enter_async_context(metrics.serving(answers, address))
+    log.info("metrics on http://%s:%d/metrics", address[0], port)
 
 
 def settled(status: ChannelStatus) -> bool:

@@ -58,6 +58,7 @@ PARTS = (
     Part("retention", True, "from the next night"),
     Part("voice", True, "from the next voice note"),
     Part("channels", False, "connections are made at the start"),
+    Part("metrics", False, "the address is opened at the start"),
     Part("workspace", False, "files must not move under running work"),
 )
 

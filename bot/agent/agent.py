@@ -38,12 +38,14 @@ from bot.gateway.bus import Lane, stands_alone
 from bot.gateway.outbox import Outbox
 from bot.gateway.people import outgoing
 from bot.gateway.treasurer import Treasurer, Word
+from bot.meter import Meter, TurnEnded
 from bot.onboarding import STARTER_NOTE
 from bot.purse import Purse
 from bot.safety.rules import Role, Situation
 from bot.storage.sessions import address_of
 from bot.storage.tables import Outbox as OutboxRow
 from bot.supervisor import Supervisor
+from bot.trace import doing
 from channels.base import Channel
 from providers.tokens import estimate_tokens
 from providers.types import Message
@@ -74,6 +76,7 @@ class House:
     role_of: Callable[[str], Role]
     language_of: Callable[[str], str]
     profiles: Profiles
+    meter: Meter
 
 
 class Agent:
@@ -87,6 +90,11 @@ class Agent:
 
     async def run_turn(self, lane: Lane) -> None:
         """Answer what is queued in the lane. Whatever goes wrong, each message gets one committed answer."""
+        first = lane.unfinished[0].rows[0] if lane.unfinished else lane.queue[0]
+        with doing(f"{lane.session} #{first.id}"):
+            await self._run_turn(lane)
+
+    async def _run_turn(self, lane: Lane) -> None:
         core = self.core
         unfinished = lane.unfinished[0] if lane.unfinished else None
         turn_row = unfinished.turn if unfinished else None
@@ -206,6 +214,7 @@ class Agent:
         rows = self._rows(record, text, "\n".join(filter(None, (notice, word.text))), preview)
         result = Result(type(outcome).__name__, turn.route, turn.paths, shown, told=word.keys)
         await self._commit(record, rows, result)
+        self._house.meter.turn_ended(_ended(record, result, self.core.clock()))
         self._house.treasurer.turn_ended()
         self._shorten(record, turn)
 
@@ -261,6 +270,12 @@ class Agent:
             )
             for number, (kind, piece) in enumerate(parts)
         ]
+
+
+def _ended(record: Record, result: Result, now: float) -> TurnEnded:
+    began = record.turn.started_at
+    arrived = min((row.received_at for row in record.rows), default=began)
+    return TurnEnded(result.outcome, record.session.channel, began - arrived, now - began, result.paths)
 
 
 def _heard(spoken: Sequence[str]) -> str:

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
-from bot.cli import upkeep_commands
+from bot.cli import service_commands, upkeep_commands
 from bot.cli.options import Options
 
 T = TypeVar("T")
@@ -702,3 +702,4 @@ def _json(value: object) -> str:
 
 
 upkeep_commands.add(cli, _run, _json)
+service_commands.add(cli, _run, _json)

@@ -21,6 +21,9 @@ WHISPER: Mapping[str, int] = MappingProxyType(
 """Models of faster-whisper's and how much there is to fetch of each, in MB."""
 
 
+_LAST_PORT = 65_535
+
+
 class Section(BaseModel):
     """A part of the file: no unknown keys, no guessed types, not changed after loading."""
 
@@ -147,6 +150,33 @@ class JobSettings(Section):
     off: bool = False
 
 
+class MetricsSettings(Section):
+    """Numbers for Prometheus, and whether the daemon is alive and ready, over HTTP on this machine."""
+
+    listen: str | None = None
+    """Such as "127.0.0.1:9464". Default: nothing is served."""
+
+    @field_validator("listen")
+    @classmethod
+    def _on_this_machine(cls, listen: str | None) -> str | None:
+        if listen is None:
+            return None
+        host, _, port = listen.rpartition(":")
+        if host not in {"127.0.0.1", "[::1]", "localhost"} or not port.isdecimal() or int(port) > _LAST_PORT:
+            raise ValueError(
+                f'{listen!r} is no address of this machine; expected one such as "127.0.0.1:9464": the numbers '
+                "tell who writes when, so a proxy that asks for a password must stand before them"
+            )
+        return listen
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        if self.listen is None:
+            return None
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+
 class RetentionSettings(Section):
     """For how many days things are kept; 0: for ever."""
 
@@ -219,6 +249,7 @@ class Config(Section):
     jobs: dict[str, JobSettings] = {}
     """By the name of a module in `bot/jobs`."""
     retention: RetentionSettings = RetentionSettings()
+    metrics: MetricsSettings = MetricsSettings()
     voice: VoiceSettings = VoiceSettings()
 
     def zone(self, person: str) -> ZoneInfo | None:

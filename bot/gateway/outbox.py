@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from bot.meter import Meter
 from bot.storage import outbox as rows
 from bot.storage.database import Database
 from bot.storage.outbox import Settled
@@ -59,12 +60,14 @@ class Outbox:
         channels: Mapping[str, Channel],
         supervisor: Supervisor,
         clock: Callable[[], float],
+        meter: Meter | None = None,
     ) -> None:
         self._database = database
         self._channels = channels
         self._supervisor = supervisor
         self._clock = clock
         self.other_way: OtherWay = _nowhere
+        self.meter = meter or Meter()
         self._lanes: dict[str, _Lane] = {}
         self._settled = asyncio.Event()
 
@@ -205,6 +208,7 @@ class Outbox:
             if settled.state != OutboxState.QUEUED:
                 lane.rows.popleft()
                 lane.waits = backoff(1.0, _LONGEST_WAIT)
+            self.meter.delivery(row.channel, settled.state)
             claimed = lane.rows[0] if lane.rows and lane.rows[0].not_before <= self._clock() else None
             await self._settle(settled, claimed, moved)
         del self._lanes[session]

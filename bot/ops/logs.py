@@ -6,6 +6,7 @@ import logging
 import sys
 from typing import TextIO
 
+from bot import trace
 from bot.safety.redaction import Redactor
 
 _LOUD_LIBRARIES = ("httpx", "httpcore", "telegram", "uvicorn", "asyncio", "alembic", "markdown_it")
@@ -23,6 +24,8 @@ class Redacting(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line = self._redact(super().format(record))
+        if on_behalf := trace.mark():
+            line = f"{line} [{on_behalf}]" if "\n" not in line else line.replace("\n", f" [{on_behalf}]\n", 1)
         if self._journal:
             mark = f"<{_PRIORITIES.get(record.levelno, 6)}>"
             line = mark + line.replace("\n", f"\n{mark}")

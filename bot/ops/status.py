@@ -64,6 +64,10 @@ class Status:
             "warnings": list(loaded.notices),
         }
 
+    async def spent(self) -> dict[str, Any]:
+        """What models cost today and this month."""
+        return await Usage(self.models, self.database).brief()
+
     async def line(self) -> str:
         """How it stands in one line, for `systemctl status`."""
         down = [

@@ -82,7 +82,9 @@ class Worker:
             try:
                 async with asyncio.timeout(seconds):
                     line = await _exchanged(process, json.dumps(order).encode() + b"\n")
-                    answered = bool(line)
+                answered = bool(line)
+                if not answered:
+                    await _left(process)
             except TimeoutError:
                 raise VoiceError(f"this machine did not do it within {seconds:.0f} s") from None
             finally:
@@ -184,6 +186,13 @@ async def _exchanged(process: asyncio.subprocess.Process, order: bytes) -> bytes
     except ValueError:
         raise VoiceError("what was heard is longer than any speech") from None
     return line if line.endswith(b"\n") else b""
+
+
+async def _left(process: asyncio.subprocess.Process) -> None:
+    """Let one that closed its end go by itself: killing it now would hide why it died."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(1.0):
+            await process.wait()
 
 
 async def _killed(process: asyncio.subprocess.Process) -> None:

@@ -67,7 +67,7 @@ class Speaker:
         there = self.found(PIPER) or self._beside_python()
         if there is None:
             raise VoiceError("piper is not installed: pip install piper-tts, or see docs/VOICE.md")
-        number = ("--speaker", self.voice) if self.voice else ()
+        number = ("-s", self.voice) if self.voice else ()
         return Program(PIPER, (there, "-m", str(self._voice_file()), *number, "-f"))
 
     def _beside_python(self) -> str | None:

@@ -22,6 +22,8 @@ from providers.types import Attempt
 
 PIECE_SECONDS = 300.0
 """Of a long recording. Some of OpenAI's models take 25 minutes at most; what is lost with one piece is little."""
+HERE_SECONDS = 120.0
+"""Of one on this machine: five minutes take 600 MB, two 470."""
 LARGEST = 24 * 2**20
 """Bytes of one request: 25 MB are OpenAI's and Groq's limit, form and all."""
 _BYTES_A_SECOND = 2_000
@@ -124,12 +126,12 @@ class ByThisMachine:
 
     async def hear(self, path: Path, start: float, length: float, progress: Progress) -> Part:
         await self._there(progress)
-        piece = min(PIECE_SECONDS, length - start) if length else PIECE_SECONDS
+        piece = min(HERE_SECONDS, length - start) if length else HERE_SECONDS
         order = {
             "do": "hear",
             "path": str(path),
             "start": start,
-            "most": PIECE_SECONDS,
+            "most": HERE_SECONDS,
             "language": self._language or None,
         }
         answer = await self._worker.ask(order, _AROUND + _SLOWEST * max(piece, 0.0))

@@ -65,7 +65,7 @@ def test_every_section_and_key_is_in_it(switched_on: Loaded) -> None:
     config = switched_on.config
 
     assert given(config) == set(Config.model_fields)
-    for section in ("roles", "agent", "workspace", "tools", "limits", "voice", "retention"):
+    for section in ("roles", "agent", "workspace", "tools", "limits", "voice", "retention", "metrics"):
         settings = getattr(config, section)
         assert given(settings) == set(type(settings).model_fields), section
     for settings in (config.tools.shell, config.tools.web):

@@ -17,7 +17,7 @@ from bot.errors import ConfigError
 
 Problems = Callable[..., list[str]]
 
-SECTIONS = "providers, models, roles, fallback, people, channels, agent, workspace, tools, limits, jobs, retention, voice"
+SECTIONS = "providers, models, roles, fallback, people, channels, agent, workspace, tools, limits, jobs, retention, metrics, voice"
 
 FIVE = 'expected five fields, such as "0 3 * * *" for three o\'clock every night'
 JOBS = ", ".join(plugins.names("bot.jobs"))
@@ -94,8 +94,10 @@ CASES = {
         "[limits.roles.rml]\nusd_per_day = 1\n[limits.roles.zebra]\nusd_per_day = 1\n",
         [
             "config.toml:1: [limits] roles.rml: unknown name; did you mean rlm?",
-            "config.toml:3: [limits] roles.zebra: unknown name; "
-            "there are: reasoning, rlm, compaction, reflection, transcription",
+            (
+                "config.toml:3: [limits] roles.zebra: unknown name; "
+                "there are: reasoning, rlm, compaction, reflection, transcription"
+            ),
         ],
     ),
     "wrong types": (
