@@ -80,8 +80,9 @@ class ByFfmpeg:
         opus = ("-vn", "-ac", "1", "-c:a", "libopus", "-b:a", "24k", "-f", "ogg", "-y", _file(to))
         cut = ("-ss", f"{start:.3f}", "-t", f"{most:.3f}", "-i", _file(path))
         await run(("ffmpeg", "-nostdin", "-v", "error", *cut, *opus), "", _WITHIN)
-        length = await self.length(path) or start + await self.length(to)
-        return Cut(start + most, length < start + most + _ROUNDED)
+        if length := await self.length(path):
+            return Cut(start + most, length < start + most + _ROUNDED)
+        return Cut(start + most, await self.length(to) < most - _ROUNDED)
 
 
 def sound(worker: Worker, *, extra: bool, found: Callable[[str], str | None] = shutil.which) -> Sound | None:
