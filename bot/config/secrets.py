@@ -97,16 +97,22 @@ def _from_file(file: Path) -> Secret:
     return Secret(text, warning=warning)
 
 
+_OF_UNIT = "nanobot_"
+"""What systemd/nanobot.service puts before the name of each credential."""
+
+
 def _from_credential(name: str, env: Env) -> Secret:
     folder = env.get("CREDENTIALS_DIRECTORY")
-    fix = f"add LoadCredential={name}:PATH to the unit"
+    fix = f"write it to /etc/nanobot/credentials/{name}, or add LoadCredential={name}:PATH to the unit"
     if not folder:
         raise SecretMissing(f"there is no credential {name}, since systemd gave none at all; {fix}")
     if name in {"", ".", ".."} or "/" in name:
         raise SecretMissing(
             f"{name!r} is no name of a credential; expected a plain name, as in LoadCredential="
         )
-    return Secret(_read(Path(folder, name), fix))
+    # Of a folder's files, LoadCredential=nanobot:FOLDER makes credentials called nanobot_FILE (systemd.exec(5)).
+    files = (Path(folder, name), Path(folder, f"{_OF_UNIT}{name}"))
+    return Secret(_read(next((file for file in files if file.exists()), files[0]), fix))
 
 
 def _read(file: Path, fix: str) -> str:

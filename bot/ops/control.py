@@ -1,4 +1,4 @@
-"""What a daemon's own commands talk to: a small HTTP API on a Unix socket that only its user can open."""
+"""What a daemon's own commands talk to: a small HTTP API on a Unix socket for its user, root, and the unit's group."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from bot.ops import audit
 from bot.ops.agenda import Agenda
 from bot.ops.directory import Directory
 from bot.ops.memory import Notes
+from bot.ops.peers import Doorkeeper, doorkeeper, guarded
 from bot.ops.upkeep import Upkeep
 from bot.plugins import PluginError
 from bot.reload import Reloader
@@ -249,9 +250,11 @@ class Control:
 async def serving(control: Control, path: Path, supervisor: Supervisor) -> AsyncIterator[None]:
     """Serve the API on a socket at `path`, replacing one that a killed daemon left. Raises BotError."""
     paths.make_socket_folder(path)
-    listener = _bind(path)
+    keeper = doorkeeper(path)
+    listener = _bind(path, keeper)
     config = uvicorn.Config(
         control.app(),
+        http=guarded(keeper),
         log_config=None,
         lifespan="off",
         access_log=False,
@@ -276,12 +279,15 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
-def _bind(path: Path) -> socket.socket:
+def _bind(path: Path, keeper: Doorkeeper) -> socket.socket:
     _remove(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)
     try:
         listener.bind(str(path))
+        if keeper.group is not None:
+            os.chown(path, -1, keeper.group)
+            path.chmod(0o660)
     except OSError as error:
         listener.close()
         raise BotError(f"{path}: the control socket can't be made: {error.strerror}") from None

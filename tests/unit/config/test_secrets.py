@@ -65,6 +65,12 @@ def test_from_systemds_credentials(load: Load, tmp_path: Path) -> None:
     assert key_of(load(provider("credential:groq"), CREDENTIALS_DIRECTORY=str(tmp_path))) == "gsk-5"
 
 
+def test_from_the_folder_of_credentials_that_the_unit_names(load: Load, tmp_path: Path) -> None:
+    private(tmp_path / "nanobot_groq", "gsk-6\n")
+
+    assert key_of(load(provider("credential:groq"), CREDENTIALS_DIRECTORY=str(tmp_path))) == "gsk-6"
+
+
 def test_a_channels_own_check_sees_the_secret_not_the_reference(load: Load) -> None:
     config = load('[channels.pigeon]\nseed = "env:SEED"\n', SEED="grain-9").config
 
@@ -101,12 +107,12 @@ def test_a_secret_is_shown_nowhere(load: Load) -> None:
         (
             "credential:groq",
             {},
-            "there is no credential groq, since systemd gave none at all; add LoadCredential=groq:PATH to the unit",
+            "there is no credential groq, since systemd gave none at all; write it to /etc/nanobot/credentials/groq,",
         ),
         (
             "credential:groq",
             {"CREDENTIALS_DIRECTORY": "/nowhere"},
-            "/nowhere/groq can't be read: No such file or directory; add LoadCredential=groq:PATH to the unit",
+            "/nowhere/groq can't be read: No such file or directory; write it to /etc/nanobot/credentials/groq,",
         ),
         (
             "credential:../groq",
