@@ -105,9 +105,13 @@ def listing(models: ModelClient, provider: str = "", *, free: bool = False) -> L
 
 
 def price_text(price: Price | None) -> str:
-    """Dollars for a million tokens in and out: "0.10/0.50", "free", "" where it is not known."""
+    """Dollars for a million tokens in and out: "0.10/0.50", for a minute of sound: "0.01/min"; "free", "" where it is
+    not known.
+    """
     if price is None:
         return ""
+    if price.minute:
+        return f"{_dollars(price.minute)}/min"
     return "free" if price.free else f"{_dollars(price.prompt)}/{_dollars(price.completion)}"
 
 
