@@ -88,6 +88,7 @@ class Device:
         self._me = Me()
         self._pairing = ""
         self._coded = False
+        self._replayed = False
         self._offering = threading.Lock()
         self._sending = ThreadPoolExecutor(4, "send")
         self._fetching = ThreadPoolExecutor(2, "fetch")
@@ -102,15 +103,17 @@ class Device:
         self._client.event.qr(self._on_qr)
 
     def begin(self) -> None:
-        """Offer what waits, then connect; to link, only once a `Pair` comes."""
-        for seq, message in self._spool.waiting():
-            self._tell(Arrived(seq, self._inbound.validate_json(message)))
+        """Connect; to link, only once a `Pair` comes."""
         if not self._linking:
             self._connect()
 
+    def _is_ready(self) -> bool:
+        """Whether the library may be asked anything: before it has said who it is, a call makes its Go part crash."""
+        return self._client.me is not None
+
     def is_up(self) -> bool:
         """Asks the library itself: if it hangs, so does the asker, and that is noticed."""
-        return bool(self._client.me is not None and self._client.is_connected)
+        return bool(self._is_ready() and self._client.is_connected)
 
     def obey(self, order: Order) -> None:
         match order:
@@ -123,9 +126,9 @@ class Device:
                 self._connect()
             case Taken():
                 self._take(order)
-            case Typing():
+            case Typing() if self._is_ready():
                 self._aside(lambda: self._typing(order.chat))
-            case React():
+            case React() if self._is_ready():
                 self._aside(lambda: self._react(order))
 
     def close(self) -> None:
@@ -170,6 +173,8 @@ class Device:
             return
         self._tell(found)
         if found.state is State.CONNECTED:
+            with self._offering:
+                self._replay()
             self._aside(self._appear)
 
     def _appear(self) -> None:
@@ -195,8 +200,16 @@ class Device:
     def _offer(self, message: Inbound, origin: Origin) -> None:
         """First onto the disk; WhatsApp's servers have forgotten it or are about to."""
         with self._offering:
+            self._replay()
             if seq := self._spool.add(origin, self._inbound.dump_json(message).decode()):
                 self._tell(Arrived(seq, message))
+
+    def _replay(self) -> None:
+        """Before anything new, what an earlier process left; not sooner, since taking it makes calls."""
+        if not self._replayed:
+            self._replayed = True
+            for seq, message in self._spool.waiting():
+                self._tell(Arrived(seq, self._inbound.validate_json(message)))
 
     def _whoami(self) -> Me:
         """The hidden number is told some time after the other."""
@@ -222,6 +235,9 @@ class Device:
 
     def _answer(self, call: int, run: Callable[[], str]) -> None:
         """Say what became of a call, whatever that was."""
+        if not self._is_ready():
+            self._tell(Failed(call, Outcome.NOT_SENT, "not connected to WhatsApp yet"))
+            return
         try:
             found: Told = Done(call, run())
         except _Refused as error:

@@ -82,7 +82,7 @@ class Keeper:
         try:
             async with asyncio.timeout(self._pace.connect):
                 while line is not None and line is self._line and not self.standing.up:
-                    if self.standing.lost:
+                    if self.standing.lost or self.standing.then is not Then.GO_ON:
                         break
                     await self._changed.wait()
         except TimeoutError:
@@ -152,6 +152,7 @@ class Keeper:
             if self._closed:
                 return
             self._set(rules.exited(self.standing, why, self._pace.clock()))
+            self._pulse()
 
     def _review(self) -> None:
         """What follows from time passing: a library that tries in vain, a phone that was linked anew."""

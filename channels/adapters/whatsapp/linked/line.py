@@ -111,7 +111,7 @@ class Line(asyncio.SubprocessProtocol):
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         if fd != _STDOUT:
-            lines = data.decode("utf-8", "replace").splitlines()
+            lines = [line for line in data.decode("utf-8", "replace").splitlines() if line.strip()]
             self._printed.extend(lines)
             log.debug("the child printed: %s", " | ".join(lines))
             return
@@ -130,9 +130,10 @@ class Line(asyncio.SubprocessProtocol):
         if self._process is not None:
             code = self._process.get_returncode()
             self._process.close()
-        self._why = self._why or f"WhatsApp's process ended by itself ({_ending(code)})"
-        if self._printed and code:
-            log.warning("%s; it had printed: %s", self._why, " | ".join(self._printed))
+        if not self._why:
+            self._why = f"WhatsApp's process ended by itself ({_ending(code)})"
+            if self._printed and code:
+                log.warning("%s; it had printed: %s", self._why, " | ".join(self._printed))
         self.ended.set()
         for answer in self._calls.values():
             if not answer.done():

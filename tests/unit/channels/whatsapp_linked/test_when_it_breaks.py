@@ -8,6 +8,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -108,8 +109,7 @@ async def _kill_while_flowing(here: Linked, clock: Clock) -> int:
     for number in range(MESSAGES):
         here.wa.say(text(f"message {number}", From(id=f"M{number}")))
         if number % (MESSAGES // KILLS) == 5:
-            least = 3 * killed + 1
-            await here.wa.until(lambda least=least: here.pid and len(here.wa.shown) >= least, 20.0)
+            await here.wa.until(partial(_has_shown, here, 3 * killed + 1), 20.0)
             assert here.pid is not None
             os.kill(here.pid, signal.SIGKILL)
             await here.wa.until(lambda: here.pid is None)
@@ -117,6 +117,10 @@ async def _kill_while_flowing(here: Linked, clock: Clock) -> int:
             killed += 1
         await asyncio.sleep(0.01)
     return killed
+
+
+def _has_shown(here: Linked, least: int) -> bool:
+    return here.pid is not None and len(here.wa.shown) >= least
 
 
 def _answers(here: Linked) -> Counter[str]:
