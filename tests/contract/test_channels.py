@@ -24,7 +24,7 @@ from channels.types import Address, DeliveryReport, Inbound, Outbound
 from tests.contract.counterpart import Counterpart
 
 ADAPTERS = [module.name for module in pkgutil.iter_modules(channels.adapters.__path__)]
-KINDS = [*ADAPTERS, "terminal", "loopback"]
+KINDS = [*ADAPTERS, "whatsapp_linked", "terminal", "loopback"]
 
 
 @pytest.fixture(params=KINDS)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from channels.adapters.whatsapp.common import pieces, written
 from channels.adapters.whatsapp.linked.keeper import CHILD, Keeper, Pace
 from channels.adapters.whatsapp.linked.line import Gone
 from channels.adapters.whatsapp.linked.protocol import (
@@ -29,8 +30,7 @@ from channels.adapters.whatsapp.linked.protocol import (
 )
 from channels.base import Host
 from channels.errors import DeliveryError, NotSent, Refused, Unknown
-from channels.markup import parse, visible, whatsapp
-from channels.split import rendered, split
+from channels.markup import parse, visible
 from channels.types import (
     Address,
     Attachment,
@@ -45,10 +45,6 @@ from channels.types import (
 
 log = logging.getLogger(__name__)
 
-MESSAGE_LIMIT = 4096
-"""UTF-16 units. WhatsApp bears 65,536, but its apps fold a long text, and a page is read better in parts."""
-_MARK_RESERVE = 64
-"""Units that a mark before a repeated message may take."""
 FILE_LIMIT = 64 * 1024 * 1024
 """Bytes. WhatsApp's own limit for documents is 2 GB; the library holds a file in memory three times over."""
 _PREVIEW_SECONDS = 3.0
@@ -123,7 +119,7 @@ class LinkedChannel:
         await self._keeper.aclose()
 
     def split(self, text: str) -> list[str]:
-        return split(text, MESSAGE_LIMIT - _MARK_RESERVE, rendered)
+        return pieces(text)
 
     # Receiving
 
@@ -198,10 +194,8 @@ class LinkedChannel:
 
     async def _send(self, out: Outbound, key: str, edits: str = "") -> str:
         """The reference of the message, which is new unless it `edits` one."""
-        events = parse(out.text)
-        text = whatsapp(events) if visible(events).strip() else out.text
         answers = None if edits else self._answered(out)
-        order = Send(0, key, out.address.chat, text, edits, answers, _upload(out.file))
+        order = Send(0, key, out.address.chat, written(out.text), edits, answers, _upload(out.file))
         line = await self._keeper.connected()
         try:
             ref = _checked(await line.call(order, self._pace.call))
