@@ -140,7 +140,7 @@ class Submission:
         async with self._changed:
             self._changed.notify_all()
         if answer == "drop":
-            assert server.transport is not None
+            assert isinstance(server.transport, asyncio.Transport)
             server.transport.abort()
             return "250 nobody hears this"
         if self._relay is not None:

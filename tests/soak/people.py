@@ -1,0 +1,134 @@
+"""People on several channels who write numbered messages, and what they see of the answers."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import Protocol
+
+from tests.contract.drivers.channel_email import STAMP, mail
+from tests.fakes.imap import ImapFake
+from tests.fakes.submission import Submission
+from tests.fakes.telegram import TelegramFake
+from tests.soak.brain import NUMBER
+
+MARK = "🔁"
+CHATS = 40
+
+
+class People(Protocol):
+    """Those on one channel."""
+
+    kind: str
+
+    def config(self) -> str: ...
+
+    def persons(self) -> str:
+        """The keys of `[people.NAME]` for everybody."""
+        ...
+
+    def say(self, number: str) -> None: ...
+
+    def trouble(self) -> None:
+        """Let something go wrong next, at random."""
+        ...
+
+    def seen(self) -> Iterator[tuple[str, str]]:
+        """Every message of the bot as it is seen now: (its id, its text)."""
+        ...
+
+
+class OnTelegram:
+    kind = "telegram"
+
+    def __init__(self, tg: TelegramFake, chance: random.Random) -> None:
+        self._tg = tg
+        self._chance = chance
+        for user in range(1, CHATS + 1):
+            tg.add_chat(user)
+
+    def config(self) -> str:
+        return f'[channels.telegram]\ntoken = "{self._tg.token}"\nbase_url = "{self._tg.base_url}"\n'
+
+    def persons(self) -> str:
+        return f"telegram = {list(range(1, CHATS + 1))}\n"
+
+    def say(self, number: str) -> None:
+        self._tg.user_says(self._chance.randint(1, CHATS), f"question #{number}")
+
+    def trouble(self) -> None:
+        faults, method = (
+            self._tg.faults,
+            self._chance.choice(("sendMessage", "editMessageText", "getUpdates")),
+        )
+        kind = self._chance.randrange(5)
+        if kind == 0:
+            faults.error(method, 429, retry_after=1)
+        elif kind == 1:
+            faults.html(method)
+        elif kind == 2:
+            faults.drop(method)
+        elif kind == 3:
+            faults.drop(method, "after")
+        else:
+            faults.truncate(method)
+
+    def seen(self) -> Iterator[tuple[str, str]]:
+        for user in range(1, CHATS + 1):
+            for message in self._tg.answers(user):
+                yield f"{user}:{message.message_id}", message.text
+
+
+class ByMail:
+    kind = "email"
+
+    def __init__(self, imap: ImapFake, smtp: Submission, chance: random.Random) -> None:
+        self._imap = imap
+        self._smtp = smtp
+        self._chance = chance
+
+    def config(self) -> str:
+        return (
+            '[channels.email]\naddress = "bot@home.example"\nusername = "bot"\npassword = "sesame"\n'
+            f'imap_host = "127.0.0.1"\nimap_port = {self._imap.port}\nimap_security = "none"\n'
+            f'smtp_host = "127.0.0.1"\nsmtp_port = {self._smtp.port}\nsmtp_security = "none"\n'
+            f'authserv_id = "{STAMP}"\nper_hour = 100000\n'
+        )
+
+    def persons(self) -> str:
+        return 'email = "ann@example.org"\n'
+
+    def say(self, number: str) -> None:
+        thread = self._chance.randint(1, CHATS)
+        raw = mail(f"question #{number}", int(number), References=f"<t{thread}@example.org>")
+        self._imap.deliver(raw)
+
+    def trouble(self) -> None:
+        kind = self._chance.randrange(4)
+        if kind == 0:
+            self._imap.cut()
+        elif kind == 1:
+            self._smtp.refuse("451 4.3.0 come back later")
+        elif kind == 2:
+            self._smtp.refuse("drop")
+        else:
+            self._smtp.refuse("450 4.2.0 greylisted", at="RCPT")
+
+    def seen(self) -> Iterator[tuple[str, str]]:
+        # The same Message-ID again is the same mail: servers and programs show it once.
+        shown = {taken.message["Message-ID"]: taken.text for taken in self._smtp.taken}
+        yield from shown.items()
+
+
+def tally(people: list[People]) -> tuple[Counter[str], Counter[str]]:
+    """(how often each number was answered, how often with a mark that it may be a repeat)."""
+    plain: Counter[str] = Counter()
+    marked: Counter[str] = Counter()
+    by_channel: dict[str, int] = defaultdict(int)
+    for each in people:
+        for _, text in each.seen():
+            by_channel[each.kind] += 1
+            for number in set(NUMBER.findall(text)):
+                (marked if MARK in text else plain)[number] += 1
+    return plain, marked
