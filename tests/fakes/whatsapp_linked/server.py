@@ -117,10 +117,15 @@ class LinkedFake:
         return int(self._server.sockets[0].getsockname()[1])
 
     @property
-    def command(self) -> tuple[str, ...]:
-        """Starts the real child with this in place of the library's Go part."""
+    def settings(self) -> dict[str, str]:
+        """The environment in which a child finds this in place of the library's Go part."""
         path = os.pathsep.join((str(SITE), *filter(None, sys.path)))
-        settings = (f"FAKE_WHATSAPP_PORT={self.port}", f"PYTHONPATH={path}")
+        return {"FAKE_WHATSAPP_PORT": str(self.port), "PYTHONPATH": path}
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """Starts the real child in that environment."""
+        settings = (f"{name}={value}" for name, value in self.settings.items())
         return ("env", *settings, sys.executable, "-m", "channels.adapters.whatsapp.linked.child")
 
     def link(self, folder: Path) -> None:
