@@ -12,7 +12,7 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import tzinfo
@@ -193,6 +193,8 @@ class App:
             async with asyncio.timeout(seconds):
                 while not self._all_settled():  # noqa: ASYNC110 -- a status is read, it rings no bell
                     await asyncio.sleep(_LOOK_SECONDS)
+        if self.notifier:
+            self.notifier.status(await self.status.line())
         self.notifier.ready()
 
     def unready(self) -> str:
@@ -352,7 +354,12 @@ async def _assemble(start: Start, parts: _Parts) -> App:
         await agent.run_turn(lane)
 
     profiles = Profiles(core.workspace)
-    bus = Bus(answer, parts.supervisor, limit=config.agent.max_concurrent_turns)
+    bus = Bus(
+        answer,
+        parts.supervisor,
+        limit=config.agent.max_concurrent_turns,
+        fetch=partial(_following, database, list(channels)),
+    )
     workers = Workers(
         Household(
             core=lambda: agent.core,
@@ -460,6 +467,11 @@ async def _assemble(start: Start, parts: _Parts) -> App:
         database,
         parts.supervisor,
     )
+
+
+async def _following(database: Database, kinds: Sequence[str], above: int, most: int) -> list[Inbox]:
+    """What waits on the disk, for the bus."""
+    return await database.read(partial(inbox.following, channels=kinds, above=above, most=most))
 
 
 def _intake(parts: _Parts, agent: Agent, bus: Bus) -> Intake:

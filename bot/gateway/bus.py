@@ -19,6 +19,7 @@ from bot.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
+MOST_WAITING = 2_000
 _PARTS_SECONDS = 1.0
 """How long the rest of a text that its sender's program split is waited for."""
 
@@ -111,12 +112,36 @@ def stands_alone(row: Inbox) -> bool:
     return word.partition("@")[0] == "/new"
 
 
+Fetch = Callable[[int, int], Awaitable[list[Inbox]]]
+"""The next unanswered messages above an id, so many, in order."""
+
+
 class Bus:
-    """`run_turn(lane)` answers what it takes from the lane; at most `limit` of them run at once."""
+    """`run_turn(lane)` answers what it takes from the lane; at most `limit` of them run at once.
+
+    So many messages wait in memory (`most`); further ones stay on the disk, from which `fetch` brings them in their
+    order as soon as half of those are answered.
+    """
 
     def __init__(
-        self, run_turn: Callable[[Lane], Awaitable[None]], supervisor: Supervisor, *, limit: int
+        self,
+        run_turn: Callable[[Lane], Awaitable[None]],
+        supervisor: Supervisor,
+        *,
+        limit: int,
+        fetch: Fetch | None = None,
+        most: int = MOST_WAITING,
     ) -> None:
+        self._fetch = fetch
+        self._most = most
+        self._highest = 0
+        """Of the ids that were queued."""
+        self._fetched = range(0)
+        """Ids that were brought from the disk, and are not queued a second time by whoever stored them."""
+        self._spilled = False
+        """Whether there is more on the disk than what waits here."""
+        self._skipped = False
+        self._fetching = asyncio.Lock()
         self._run_turn = run_turn
         self._supervisor = supervisor
         self._slots = asyncio.Semaphore(limit)
@@ -126,11 +151,40 @@ class Bus:
 
     def put(self, rows: Iterable[Inbox]) -> None:
         """Queue stored messages of any sessions, in order."""
+        waiting = self._count()
         for row in rows:
-            lane = self._lane(row.session)
-            lane.queue.append(row)
-            lane.arrived.set()
-            self._wake(lane)
+            number = row.id or 0
+            if number in self._fetched:
+                continue
+            full = self._spilled or waiting >= self._most
+            if self._fetch is not None and full and number > self._highest:
+                self._spilled = self._skipped = True
+                continue
+            self._queue(row)
+            waiting += 1
+
+    def _queue(self, row: Inbox) -> None:
+        self._highest = max(self._highest, row.id or 0)
+        lane = self._lane(row.session)
+        lane.queue.append(row)
+        lane.arrived.set()
+        self._wake(lane)
+
+    def _count(self) -> int:
+        return sum(len(lane.queue) for lane in self._lanes.values())
+
+    async def _refill(self) -> None:
+        """Bring what waits on the disk, once there is room for it."""
+        async with self._fetching:
+            while self._fetch is not None and self._spilled and self._count() <= self._most // 2:
+                above, room, self._skipped = self._highest, self._most - self._count(), False
+                found = await self._fetch(above, room)
+                # What was stored while this was read may be missing from it.
+                self._spilled = len(found) == room or self._skipped
+                if found:
+                    self._fetched = range(above + 1, (found[-1].id or above) + 1)
+                for row in found:
+                    self._queue(row)
 
     def go_on(self, turn: Turn, rows: list[Inbox]) -> None:
         """Go on with a turn as soon as its session is free, before anything that is queued there."""
@@ -143,9 +197,13 @@ class Bus:
         lane = self._lanes.get(session)
         return lane is not None and lane.stop()
 
-    def ready(self, session: str) -> None:
-        """The files of a message of this session are where they will be."""
-        if lane := self._lanes.get(session):
+    def ready(self, row: Inbox) -> None:
+        """The files of this message are where they will be."""
+        if lane := self._lanes.get(row.session):
+            for queued in lane.queue:
+                # One that was brought from the disk meanwhile is another object.
+                if queued.id == row.id:
+                    queued.files, queued.pending = row.files, False
             lane.arrived.set()
 
     def unanswered(self, session: str, ref: str) -> bool:
@@ -226,6 +284,8 @@ class Bus:
                             return
                     finally:
                         lane.running = False
+                if self._spilled:
+                    await self._refill()
         finally:
             del self._workers[lane.session]
             if not lane.queue and not lane.unfinished:

@@ -162,7 +162,7 @@ class Intake:
         paths = [one.path for one in found if one.path]
         brought = partial(rows.brought, row=row, paths=paths, now=self._means.clock())
         await self._means.database.insist(brought)
-        self._means.bus.ready(row.session)
+        self._means.bus.ready(row)
 
     async def _show_work(self, session: Session | None) -> None:
         if session is None:

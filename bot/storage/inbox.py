@@ -91,6 +91,19 @@ def spare(s: Session) -> None:
     )
 
 
+def following(s: Session, channels: Sequence[str], above: int, most: int) -> list[Inbox]:
+    """The next messages above an id that wait for a turn of their own, oldest first."""
+    return list(
+        s.exec(
+            select(Inbox)
+            .where(Inbox.state == InboxState.QUEUED, col(Inbox.channel).in_(channels), col(Inbox.id) > above)
+            .where(col(Inbox.turn).is_(None))
+            .order_by(col(Inbox.id))
+            .limit(most)
+        )
+    )
+
+
 def brought(s: Session, row: Inbox, paths: Sequence[str], now: float) -> None:
     """A message's files are where they will be; they hold words from outside."""
     values.change(s, row, "files", "pending")

@@ -186,3 +186,73 @@ async def test_draining_starts_nothing_and_waits_for_what_runs(supervisor: Super
     bus.put([row("t:3", "c")])
     await asyncio.sleep(0.01)
     assert turns.seen == [["a"]]
+
+
+class Disk:
+    """What is stored, and what of it the bus asked for."""
+
+    def __init__(self) -> None:
+        self.rows: list[Inbox] = []
+        self.asked: list[tuple[int, int]] = []
+
+    def store(self, *new: Inbox) -> list[Inbox]:
+        self.rows += new
+        return list(new)
+
+    async def fetch(self, above: int, most: int) -> list[Inbox]:
+        self.asked.append((above, most))
+        found = [each for each in self.rows if (each.id or 0) > above][:most]
+        # What is stored while this is on its way is not in it.
+        await asyncio.sleep(0.001)
+        return found
+
+
+async def test_of_many_messages_only_some_wait_in_memory_and_all_are_answered_in_order(
+    supervisor: Supervisor, turns: Turns
+) -> None:
+    disk = Disk()
+    bus = Bus(turns.run, supervisor, limit=4, fetch=disk.fetch, most=20)
+    turns.gate.clear()
+    for number in range(500):
+        bus.put(disk.store(row(f"t:{number % 30}", f"{number}")))
+    assert bus.depth()[1] <= 20
+    turns.gate.set()
+    for number in range(500, 700):
+        bus.put(disk.store(row(f"t:{number % 30}", f"{number}")))
+        if number % 7 == 0:
+            await asyncio.sleep(0.0005)
+            assert bus.depth()[1] <= 20
+    await settled(bus)
+    answered = [int(text) for seen in turns.seen for text in seen]
+    assert sorted(answered) == list(range(700)), "each once, none lost"
+    for session in range(30):
+        mine = [number for number in answered if number % 30 == session]
+        assert mine == sorted(mine), "in order within its session"
+    assert disk.asked
+
+
+async def test_a_message_whose_files_are_fetched_waits_and_holds_what_follows(
+    supervisor: Supervisor, turns: Turns
+) -> None:
+    bus = Bus(turns.run, supervisor, limit=4)
+    with_file, later, other = row("t:1", "photo"), row("t:1", "later"), row("t:2", "other")
+    with_file.pending = True
+    bus.put([with_file, later, other])
+    async with asyncio.timeout(5):
+        while turns.seen != [["other"]]:
+            await asyncio.sleep(0.001)
+    bus.ready(Inbox(**{**with_file.model_dump(), "files": [{"kind": "image"}], "pending": False}))
+    await settled(bus)
+    assert turns.seen == [["other"], ["photo", "later"]]
+    assert with_file.files == [{"kind": "image"}]
+
+
+async def test_stop_ends_what_waits_for_its_files(supervisor: Supervisor, turns: Turns) -> None:
+    bus = Bus(turns.run, supervisor, limit=4)
+    with_file = row("t:1", "photo")
+    with_file.pending = True
+    bus.put([with_file])
+    await asyncio.sleep(0.005)
+    assert bus.stop("t:1")
+    await settled(bus)
+    assert turns.seen == [["photo"]]
