@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.voice.errors import Unreadable, VoiceError
+from bot.voice.models import EXTRA
 from providers.llama_process import why_ended
 
 IDLE_SECONDS = 300.0
@@ -60,8 +61,10 @@ class Worker:
         match answer:
             case {"error": str(text), "kind": "unreadable"}:
                 raise Unreadable(text)
+            case {"error": str(text), "kind": "missing"}:
+                raise VoiceError(f"what hears on this machine is not all there ({text}); run: {EXTRA}")
             case {"error": str(text)}:
-                raise VoiceError(text)
+                raise VoiceError(f"this machine failed at it: {text}")
         return answer
 
     async def aclose(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from providers.client import ModelClient
 from providers.errors import NoModel, ProviderError
 from providers.sound import Recording
 from providers.types import Attempt
+
+log = logging.getLogger(__name__)
 
 PIECE_SECONDS = 300.0
 """Of a long recording. Some of OpenAI's models take 25 minutes at most; what is lost with one piece is little."""
@@ -151,9 +154,10 @@ class ByThisMachine:
                 {"do": "fetch", "name": model.name, "to": str(model.folder)}, _FETCH_WITHIN
             )
         except VoiceError as error:
+            log.warning("the speech model %s could not be fetched: %s", model.name, error)
             raise VoiceError(
-                f"the speech model {model.name} can't be fetched from huggingface.co ({error}); "
-                f"put its files into {model.folder}, or see docs/VOICE.md"
+                f"the speech model {model.name} ({model.megabytes} MB) can't be fetched from huggingface.co; look at the "
+                f"connection and the disk's room, or put its files into {model.folder} (docs/VOICE.md)"
             ) from error
 
 

@@ -74,7 +74,7 @@ class Worker:
         except Exception as error:
             # Catches everything: three libraries raise what they like, and the parent has to hear of it.
             log.exception("an order failed")
-            return {"kind": "failed", "error": f"{type(error).__name__}: {_line(error)}"}
+            return {"kind": "failed", "error": _line(error)}
 
     def length(self, path: str) -> dict[str, Any]:
         """Of a file, in seconds, as far as it tells; 0 where it doesn't."""

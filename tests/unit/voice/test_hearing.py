@@ -204,7 +204,7 @@ SAID: dict[str, tuple[dict[str, Any], str, str]] = {
     "switched off": ({"transcribe": False}, "hello", "voice notes are not written down here"),
     "no sound": ({}, "", "the file holds no sound"),
     "no model": ({"local": "/nowhere/at/all"}, "hi", "/nowhere/at/all holds no model of faster-whisper's"),
-    "no way to fetch": ({"local": "medium"}, "hi", "medium can't be fetched from huggingface.co"),
+    "no way to fetch": ({"local": "medium"}, "hi", "medium (1530 MB) can't be fetched from huggingface.co"),
 }
 
 
