@@ -1,0 +1,81 @@
+"""Messages on their way: which were sent, to whom, and which may have been although no answer came."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TypeVar
+
+_REMEMBERED = 1000
+_ANSWERED_WITHIN = 5.0
+
+T = TypeVar("T")
+
+
+class Flights:
+    """`stored_after` is how many seconds whoever sent a message takes at most to write down its reference."""
+
+    def __init__(self, monotonic: Callable[[], float], stored_after: float) -> None:
+        self._monotonic = monotonic
+        self._stored_after = stored_after
+        self._sent: OrderedDict[str, tuple[str, float]] = OrderedDict()
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._doubtful: OrderedDict[str, str] = OrderedDict()
+        self._arrived: OrderedDict[str, bool] = OrderedDict()
+
+    @contextmanager
+    def sending(self) -> Iterator[None]:
+        self._under_way += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
+
+    def sent(self, ref: str, chat: str, tracker: str) -> None:
+        self._doubtful.pop(tracker, None)
+        _keep(self._sent, ref, (chat, self._monotonic()))
+
+    def chat_of(self, ref: str) -> str:
+        """To whom a message went; "" of those that nobody remembers."""
+        return self._sent.get(ref, ("", 0.0))[0]
+
+    def doubt(self, tracker: str) -> None:
+        """No answer came, so that nobody knows."""
+        _keep(self._doubtful, tracker, self._doubtful.get(tracker, ""))
+
+    def seen(self, tracker: str, ref: str) -> None:
+        """A status tells of a message with this mark."""
+        if tracker in self._doubtful:
+            self._doubtful[tracker] = ref
+
+    def landed(self, tracker: str) -> str:
+        """The reference of a message that turned out to have been sent; "" where nothing tells so."""
+        return self._doubtful.get(tracker, "")
+
+    def first_arrival(self, ref: str) -> bool:
+        """Whether this is the first time that it is told; read follows delivered, and both come twice."""
+        first = ref not in self._arrived
+        _keep(self._arrived, ref, True)
+        return first
+
+    async def written_down(self, ref: str) -> None:
+        """Wait until whoever sent this had the time to note its reference: a failure can be told before that."""
+        if ref not in self._sent and self._under_way:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_ANSWERED_WITHIN):
+                    await self._idle.wait()
+        _, at = self._sent.get(ref, ("", float("-inf")))
+        await asyncio.sleep(max(0.0, at + self._stored_after - self._monotonic()))
+
+
+def _keep(shelf: OrderedDict[str, T], key: str, value: T) -> None:
+    shelf[key] = value
+    shelf.move_to_end(key)
+    while len(shelf) > _REMEMBERED:
+        shelf.popitem(last=False)
