@@ -25,9 +25,9 @@ from providers.probe import Prober
 from providers.refs import Resolution
 from providers.registry import Catalog, Registry, usable
 from providers.retirement import is_retirement
-from providers.router import TRANSCRIPTION, Candidate
+from providers.router import Candidate
 from providers.settings import Limits, ProviderSettings
-from providers.sound import Recording, Speech, Transcript, Utterance
+from providers.sound import TRANSCRIPTION, Recording, Speech, Transcript, Utterance
 from providers.types import ChatReply, ChatRequest, ClientEvent, ModelInfo, Route, Tier
 from providers.walk import Walk
 from providers.ways import Chat, Hearing, Speaking, Way

@@ -13,12 +13,11 @@ from providers import refs
 from providers.catalogue import FREE_ROUTER
 from providers.refs import Resolution
 from providers.registry import Catalog
+from providers.sound import TRANSCRIPTION
 from providers.types import ModelInfo, Route
 
 ROLES = ("reasoning", "rlm", "compaction", "reflection")
 """Those of models to talk to."""
-TRANSCRIPTION = "transcription"
-"""The role of models that write speech down."""
 _USUAL_ALIAS = {"reasoning": "main", "rlm": "rlm", "compaction": "memory", "reflection": "memory"}
 """An alias (or chain) of this name serves a role that `[roles]` leaves open."""
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from providers.types import Attempt, RateWindow, Route, Usage
 
+TRANSCRIPTION = "transcription"
+"""The role of models that write speech down."""
 SPOKEN_CHARACTERS = 14.0
 """In a second, about; for what speech will cost before it is made."""
 

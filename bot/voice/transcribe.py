@@ -156,8 +156,8 @@ class ByThisMachine:
         except VoiceError as error:
             log.warning("the speech model %s could not be fetched: %s", model.name, error)
             raise VoiceError(
-                f"the speech model {model.name} ({model.megabytes} MB) can't be fetched from huggingface.co; look at the "
-                f"connection and the disk's room, or put its files into {model.folder} (docs/VOICE.md)"
+                f"the speech model {model.name} ({model.megabytes} MB) can't be fetched from huggingface.co; look at "
+                f"the connection and the disk's room, or put its files into {model.folder} (docs/VOICE.md)"
             ) from error
 
 
