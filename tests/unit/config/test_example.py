@@ -25,6 +25,9 @@ ENV = {
     "BRAVE_API_KEY": "brave-1",
     "TELEGRAM_TOKEN": "123456:" + "a" * 35,
     "MAIL_PASSWORD": "sesame",
+    "WHATSAPP_TOKEN": "EAAtoken",
+    "WHATSAPP_APP_SECRET": "secret",
+    "WHATSAPP_VERIFY_TOKEN": "verify",
 }
 
 
