@@ -18,6 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+from channels.adapters.whatsapp.linked.device import Device
+from channels.adapters.whatsapp.linked.library import load
 from channels.adapters.whatsapp.linked.protocol import (
     VERSION,
     Beat,
@@ -70,15 +72,12 @@ def main() -> None:
         return
     os.environ["NEONIZE_BOT_TAG"] = "off"  # else the library marks its messages as a business's machine
     try:
-        # Loads the library with its own threads, and its 50 MB.
-        import neonize  # noqa: PLC0415
-
-        from channels.adapters.whatsapp.linked.device import Device  # noqa: PLC0415 -- as above
+        library = load()
     except (ImportError, OSError, RuntimeError) as error:
         pipe.tell(Link(State.NO_LIBRARY, " ".join(str(error).split())[:160]))
         return
-    pipe.tell(Hello(VERSION, str(neonize.__version__)))
-    device = Device(folder, pipe.tell, linking=linking)
+    pipe.tell(Hello(VERSION, library.version))
+    device = Device(library, folder, pipe.tell, linking=linking)
     _thread("beat", lambda: _beat(pipe, device.is_up))
     device.begin()
     _obey(orders, device.obey)

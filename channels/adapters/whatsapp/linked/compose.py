@@ -1,12 +1,10 @@
-"""Orders in the library's words: the messages it is given to send. Imported by the child only."""
+"""Orders in the library's words: the messages it is given to send. `protos` and `e2e` are its protobufs. Pure."""
 
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from typing import Any
-
-from neonize.proto.Neonize_pb2 import JID
-from neonize.proto.waE2E import WAWebProtobufsE2E_pb2 as e2e
 
 from channels.adapters.whatsapp.linked.jids import Jid, of_chat, referred
 from channels.adapters.whatsapp.linked.protocol import Answered, Upload
@@ -23,14 +21,22 @@ _THUMBNAIL = 72
 _OPUS_RATE = 48_000
 
 
-def jid(of: Jid) -> Any:
-    return JID(User=of.user, Server=of.server, Device=0, RawAgent=0, Integrator=0, IsEmpty=not of.user)
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A file with its bytes."""
+
+    file: Upload
+    content: bytes
 
 
-def text_message(text: str, chat: str, answers: Answered | None) -> Any:
+def jid(protos: Any, of: Jid) -> Any:
+    return protos.JID(User=of.user, Server=of.server, Device=0, RawAgent=0, Integrator=0, IsEmpty=not of.user)
+
+
+def text_message(e2e: Any, text: str, chat: str, answers: Answered | None) -> Any:
     if answers is None:
         return e2e.Message(conversation=text)
-    quoting = e2e.ExtendedTextMessage(text=text, contextInfo=_quoted(answers, chat))
+    quoting = e2e.ExtendedTextMessage(text=text, contextInfo=_quoted(e2e, answers, chat))
     return e2e.Message(extendedTextMessage=quoting)
 
 
@@ -41,7 +47,7 @@ def shown_as(file: Upload, size: int) -> Media:
     return file.media if mime in fits.get(file.media, ()) and size <= _LARGEST_SHOWN else Media.FILE
 
 
-def media_message(media: Media, file: Upload, content: bytes, upload: Any, caption: str) -> Any:
+def media_message(e2e: Any, media: Media, loaded: Loaded, upload: Any, caption: str) -> Any:
     """A message with an uploaded file; a sound carries no caption."""
     common = {
         "URL": upload.url,
@@ -50,31 +56,31 @@ def media_message(media: Media, file: Upload, content: bytes, upload: Any, capti
         "fileEncSHA256": upload.FileEncSHA256,
         "fileSHA256": upload.FileSHA256,
         "fileLength": upload.FileLength,
-        "mimetype": _VOICE if media is Media.VOICE else file.mime,
+        "mimetype": _VOICE if media is Media.VOICE else loaded.file.mime,
     }
     match media:
         case Media.IMAGE:
-            small = thumbnail(content)
+            small = thumbnail(loaded.content)
             return e2e.Message(imageMessage=e2e.ImageMessage(**common, caption=caption, JPEGThumbnail=small))
         case Media.VIDEO:
             return e2e.Message(videoMessage=e2e.VideoMessage(**common, caption=caption))
         case Media.VOICE:
-            length = opus_seconds(content)
+            length = opus_seconds(loaded.content)
             return e2e.Message(audioMessage=e2e.AudioMessage(**common, PTT=True, seconds=length))
         case Media.AUDIO:
             return e2e.Message(audioMessage=e2e.AudioMessage(**common, PTT=False))
         case _:
-            name = {"fileName": file.name, "title": file.name}
+            name = {"fileName": loaded.file.name, "title": loaded.file.name}
             return e2e.Message(documentMessage=e2e.DocumentMessage(**common, **name, caption=caption))
 
 
-def answering(message: Any, chat: str, answers: Answered | None) -> Any:
+def answering(e2e: Any, message: Any, chat: str, answers: Answered | None) -> Any:
     """The same message, as the answer to another."""
     if answers is None:
         return message
     for field, value in message.ListFields():
         if field.message_type is not None and "contextInfo" in value.DESCRIPTOR.fields_by_name:
-            value.contextInfo.CopyFrom(_quoted(answers, chat))
+            value.contextInfo.CopyFrom(_quoted(e2e, answers, chat))
     return message
 
 
@@ -105,7 +111,7 @@ def opus_seconds(content: bytes) -> int:
     return max(1, round(int.from_bytes(content[last + 6 : last + 14], "little", signed=True) / _OPUS_RATE))
 
 
-def _quoted(answers: Answered, chat: str) -> Any:
+def _quoted(e2e: Any, answers: Answered, chat: str) -> Any:
     message_id, writer = referred(answers.ref, of_chat(chat))
     quoted = e2e.Message(conversation=answers.text)
     return e2e.ContextInfo(stanzaID=message_id, participant=str(writer), quotedMessage=quoted)

@@ -12,18 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from google.protobuf.message import DecodeError
-from neonize import events as library
-from neonize.client import ClientFactory, NewClient
-from neonize.exc import NeonizeError
-from neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2 import DeviceProps
-from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
-from neonize.utils.enum import ChatPresence, ChatPresenceMedia, MediaType, Presence, ReceiptType
 from pydantic import TypeAdapter
 
 from channels.adapters.whatsapp.linked import compose, events
 from channels.adapters.whatsapp.linked.failures import outcome
 from channels.adapters.whatsapp.linked.jids import HIDDEN, Jid, Me, of_chat, referred
+from channels.adapters.whatsapp.linked.library import Library
 from channels.adapters.whatsapp.linked.protocol import (
     Arrived,
     Code,
@@ -49,26 +43,26 @@ log = logging.getLogger(__name__)
 _SHOWN_AS = "nanobot"
 """Under Linked devices on the phone."""
 _CONNECTION = (
-    library.PairStatusEv,
-    library.ConnectedEv,
-    library.KeepAliveTimeoutEv,
-    library.KeepAliveRestoredEv,
-    library.LoggedOutEv,
-    library.StreamReplacedEv,
-    library.TemporaryBanEv,
-    library.ConnectFailureEv,
-    library.ClientOutdatedEv,
-    library.StreamErrorEv,
-    library.DisconnectedEv,
+    "PairStatusEv",
+    "ConnectedEv",
+    "KeepAliveTimeoutEv",
+    "KeepAliveRestoredEv",
+    "LoggedOutEv",
+    "StreamReplacedEv",
+    "TemporaryBanEv",
+    "ConnectFailureEv",
+    "ClientOutdatedEv",
+    "StreamErrorEv",
+    "DisconnectedEv",
 )
 _UPLOADED_AS = {
-    Media.IMAGE: MediaType.MediaImage,
-    Media.VIDEO: MediaType.MediaVideo,
-    Media.VOICE: MediaType.MediaAudio,
-    Media.AUDIO: MediaType.MediaAudio,
-    Media.FILE: MediaType.MediaDocument,
+    Media.IMAGE: "MediaImage",
+    Media.VIDEO: "MediaVideo",
+    Media.VOICE: "MediaAudio",
+    Media.AUDIO: "MediaAudio",
+    Media.FILE: "MediaDocument",
 }
-_GROUPS = (library.JoinedGroupEv, library.GroupInfoEv)
+_GROUPS = ("JoinedGroupEv", "GroupInfoEv")
 
 
 class _Refused(Exception):
@@ -78,7 +72,10 @@ class _Refused(Exception):
 class Device:
     """`tell` may be called from any thread. With `linking` a phone may be linked; else that is left alone."""
 
-    def __init__(self, folder: Path, tell: Callable[[Told], None], *, linking: bool) -> None:
+    def __init__(
+        self, library: Library, folder: Path, tell: Callable[[Told], None], *, linking: bool
+    ) -> None:
+        self._library = library
         self._store = str(folder / "session.db")
         self._tell = tell
         self._linking = linking
@@ -93,13 +90,13 @@ class Device:
         self._sending = ThreadPoolExecutor(4, "send")
         self._fetching = ThreadPoolExecutor(2, "fetch")
         self._asides = ThreadPoolExecutor(1, "aside")
-        props = DeviceProps(os=_SHOWN_AS, platformType=DeviceProps.CHROME)
-        self._client = NewClient(self._store, props=props, uuid=_SHOWN_AS)
+        props = library.props(os=_SHOWN_AS, platformType=library.props.CHROME)
+        self._client = library.client.NewClient(self._store, props=props, uuid=_SHOWN_AS)
         for kind in _CONNECTION:
-            self._client.event(kind)(self._on_connection)
+            self._client.event(getattr(library.events, kind))(self._on_connection)
         for kind in _GROUPS:
-            self._client.event(kind)(self._on_group)
-        self._client.event(library.MessageEv)(self._on_message)
+            self._client.event(getattr(library.events, kind))(self._on_group)
+        self._client.event(library.events.MessageEv)(self._on_message)
         self._client.event.qr(self._on_qr)
 
     def begin(self) -> None:
@@ -142,17 +139,19 @@ class Device:
     def _connected(self) -> None:
         """Hold the connection for as long as the library does."""
         try:
-            if not self._linking and not ClientFactory.get_all_devices_from_db(self._store):
+            if not self._linking and not self._library.client.ClientFactory.get_all_devices_from_db(
+                self._store
+            ):
                 self._tell(Link(State.UNLINKED))
                 return
             self._client.connect()
-        except (NeonizeError, OSError, ValueError) as error:
+        except (self._library.failure, OSError, ValueError) as error:
             state = State.STOPPED if self._client.me is not None else State.UNREACHABLE
             self._tell(Link(state, " ".join(str(error).split())[:160]))
         else:
             self._tell(Link(State.STOPPED, "it ended"))
 
-    def _on_qr(self, _client: NewClient, code: bytes) -> None:
+    def _on_qr(self, _client: Any, code: bytes) -> None:
         if not self._linking:
             self._tell(Link(State.UNLINKED))
         elif not self._pairing:
@@ -164,10 +163,10 @@ class Device:
     def _pair(self) -> None:
         try:
             self._tell(Code(self._client.PairPhone(self._pairing, show_push_notification=True), typed=True))
-        except NeonizeError as error:
+        except self._library.failure as error:
             self._tell(Link(State.PAIRING_FAILED, " ".join(str(error).split())[:160]))
 
-    def _on_connection(self, _client: NewClient, event: Any) -> None:
+    def _on_connection(self, _client: Any, event: Any) -> None:
         found = events.link(event)
         if found is None:
             return
@@ -179,9 +178,9 @@ class Device:
 
     def _appear(self) -> None:
         """Typing is shown only of those who are there."""
-        self._client.send_presence(Presence.AVAILABLE)
+        self._client.send_presence(self._library.enums.Presence.AVAILABLE)
 
-    def _on_message(self, _client: NewClient, event: Any) -> None:
+    def _on_message(self, _client: Any, event: Any) -> None:
         try:
             found = events.inbound(event, self._whoami(), self._number)
         except Exception:
@@ -192,7 +191,7 @@ class Device:
             chat, writer = (Jid(one.User, one.Server) for one in (source.Chat, source.Sender))
             self._offer(found, Origin(found.key, str(chat), str(writer)))
 
-    def _on_group(self, _client: NewClient, event: Any) -> None:
+    def _on_group(self, _client: Any, event: Any) -> None:
         found = events.invitation(event, self._whoami(), self._number, datetime.now(UTC))
         if found is not None:
             self._offer(found, Origin(found.key, "", ""))
@@ -220,11 +219,14 @@ class Device:
             self._me = Me(me.JID.User, me.LID.User)
         return self._me
 
+    def _jid(self, of: Jid) -> Any:
+        return compose.jid(self._library.protos, of)
+
     def _number(self, hidden: str) -> str:
         if hidden not in self._numbers:
             try:
-                found = self._client.get_pn_from_lid(compose.jid(Jid(hidden, HIDDEN)))
-            except NeonizeError:
+                found = self._client.get_pn_from_lid(self._jid(Jid(hidden, HIDDEN)))
+            except self._library.failure:
                 return ""
             if not found.User:
                 return ""
@@ -242,7 +244,7 @@ class Device:
             found: Told = Done(call, run())
         except _Refused as error:
             found = Failed(call, Outcome.REFUSED, str(error))
-        except NeonizeError as error:
+        except self._library.failure as error:
             found = Failed(call, *outcome(str(error)))
         except Exception as error:
             log.exception("an order failed")
@@ -256,7 +258,7 @@ class Device:
     def _tried(self, run: Callable[[], None]) -> None:
         try:
             run()
-        except NeonizeError as error:
+        except self._library.failure as error:
             log.info("%s", error)
         except Exception:
             log.exception("an aside failed")
@@ -264,14 +266,14 @@ class Device:
     def _send(self, order: Send) -> str:
         if ref := self._spool.sent(order.key):
             return ref
-        to = compose.jid(of_chat(order.chat))
+        to = self._jid(of_chat(order.chat))
         if order.edits:
-            self._client.edit_message(to, order.edits, Message(conversation=order.text))
+            self._client.edit_message(to, order.edits, self._library.e2e.Message(conversation=order.text))
             return order.edits
         if order.file is not None:
             ref = self._send_file(order, to)
         else:
-            message = compose.text_message(order.text, order.chat, order.answers)
+            message = compose.text_message(self._library.e2e, order.text, order.chat, order.answers)
             ref = str(self._client.send_message(to, message).ID)
         self._spool.remember(order.key, ref)
         return ref
@@ -283,22 +285,24 @@ class Device:
             content = Path(file.path).read_bytes()
         except OSError as error:
             raise _Refused(f"the file can't be read: {error.strerror}") from error
+        e2e = self._library.e2e
         media = compose.shown_as(file, len(content))
         alone = f"{order.key}/file"
         ref = self._spool.sent(alone)
         if not ref:
-            upload = self._client.upload(content, _UPLOADED_AS[media])
-            message = compose.media_message(media, file, content, upload, order.text)
-            ref = str(self._client.send_message(to, compose.answering(message, order.chat, order.answers)).ID)
+            upload = self._client.upload(content, self._library.enums.MediaType[_UPLOADED_AS[media]])
+            message = compose.media_message(e2e, media, compose.Loaded(file, content), upload, order.text)
+            message = compose.answering(e2e, message, order.chat, order.answers)
+            ref = str(self._client.send_message(to, message).ID)
             self._spool.remember(alone, ref)
         if order.text and not compose.has_caption(media):
-            self._client.send_message(to, compose.text_message(order.text, order.chat, None))
+            self._client.send_message(to, compose.text_message(e2e, order.text, order.chat, None))
         return ref
 
     def _fetch(self, order: Fetch) -> str:
         try:
-            message = Message.FromString(base64.b64decode(order.ref, validate=True))
-        except (binascii.Error, DecodeError) as error:
+            message = self._library.e2e.Message.FromString(base64.b64decode(order.ref, validate=True))
+        except (binascii.Error, self._library.unreadable) as error:
             raise _Refused("this is no file of WhatsApp's") from error
         sizes = [value.fileLength for _, value in message.ListFields()]
         if not sizes or sizes[0] > order.most:
@@ -316,17 +320,20 @@ class Device:
                 self._aside(lambda origin=origin: self._read(origin))  # type: ignore[misc]
 
     def _read(self, origin: Origin) -> None:
-        chat, writer = (compose.jid(Jid.parse(one)) for one in (origin.chat, origin.writer))
-        self._client.mark_read(origin.key, chat=chat, sender=writer, receipt=ReceiptType.READ)
+        chat, writer = (self._jid(Jid.parse(one)) for one in (origin.chat, origin.writer))
+        how = self._library.enums.ReceiptType.READ
+        self._client.mark_read(origin.key, chat=chat, sender=writer, receipt=how)
 
     def _typing(self, chat: str) -> None:
-        state, media = ChatPresence.CHAT_PRESENCE_COMPOSING, ChatPresenceMedia.CHAT_PRESENCE_MEDIA_TEXT
-        self._client.send_chat_presence(compose.jid(of_chat(chat)), state, media)
+        enums = self._library.enums
+        state = enums.ChatPresence.CHAT_PRESENCE_COMPOSING
+        media = enums.ChatPresenceMedia.CHAT_PRESENCE_MEDIA_TEXT
+        self._client.send_chat_presence(self._jid(of_chat(chat)), state, media)
 
     def _react(self, order: React) -> None:
         chat = of_chat(order.chat)
         message_id, writer = referred(order.ref, chat)
-        to = compose.jid(chat)
+        to = self._jid(chat)
         self._client.send_message(
-            to, self._client.build_reaction(to, compose.jid(writer), message_id, order.emoji)
+            to, self._client.build_reaction(to, self._jid(writer), message_id, order.emoji)
         )
