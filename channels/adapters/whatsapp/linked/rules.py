@@ -6,14 +6,15 @@ https://pkg.go.dev/go.mau.fi/whatsmeow/types/events#PermanentDisconnect
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from channels.adapters.whatsapp.linked.protocol import Link, State
 
 LOGIN = "`nanobot login whatsapp`"
-INSTALL = "`pip install 'nanobot-daemon[whatsapp]'` (in a clone: `.venv/bin/pip install '.[whatsapp]'`)"
-UPGRADE = "`pip install --upgrade neonize` in nanobot's environment, then restart nanobot"
+INSTALL = f"`{sys.executable} -m pip install neonize segno`"
+UPGRADE = f"`{sys.executable} -m pip install --upgrade neonize`, then restart nanobot"
 
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 300.0
 _HEALTHY = 60.0

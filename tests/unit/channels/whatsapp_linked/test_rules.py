@@ -57,7 +57,7 @@ def test_waits_between_restarts_double_up_to_a_limit_and_begin_anew_once_it_held
         (State.OUTDATED, "", "pip install --upgrade neonize"),
         (State.REFUSED, "CLIENT_OUTDATED", "pip install --upgrade neonize"),
         (State.REFUSED, "BAD_USER_AGENT", "pip install --upgrade neonize"),
-        (State.NO_LIBRARY, "No module named 'neonize'", "pip install 'nanobot-daemon[whatsapp]'"),
+        (State.NO_LIBRARY, "No module named 'neonize'", "-m pip install neonize segno"),
     ],
 )
 def test_what_only_the_owner_can_mend_stops_and_is_told_with_the_fix(
