@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from starlette.applications import Starlette
+
 from channels.adapters.whatsapp import common
 from channels.adapters.whatsapp.cloud import media
 from channels.adapters.whatsapp.cloud.failures import GraphError
@@ -97,23 +99,32 @@ class CloudChannel:
         self._refused += 1
 
     async def run(self, take: Take, report: Report) -> None:
-        async def deliver(payload: object) -> bool:
-            return await self._reception.take(payload, take, report)
+        async with asyncio.TaskGroup() as group:
 
-        app = application(self._settings, deliver, self._forged)
-        while True:
-            try:
-                async with listening(app, *self._settings.listen, BOUNDS) as self.listens_at:
-                    self._standing.listening = True
-                    self._standing.mended(Trouble.LISTENING)
-                    await self._look_forever()
-            except OSError as error:
-                wanted = self._settings.webhook_listen
-                detail = f"can't listen on webhook_listen = {wanted}: {error.strerror or error}"
-                self._standing.broken(Trouble.LISTENING, detail, tell=True)
-            finally:
-                self._standing.listening, self.listens_at = False, None
-            await self._rest(self._pace.look_again)
+            async def deliver(payload: object) -> bool:
+                taken = await self._reception.take(payload, take, report)
+                for ref in taken or ():
+                    group.create_task(self._mark(ref, typing=False))
+                return taken is not None
+
+            app = application(self._settings, deliver, self._forged)
+            while True:
+                await self._listen(app)
+                await self._rest(self._pace.look_again)
+
+    async def _listen(self, app: Starlette) -> None:
+        """Take deliveries until cancelled, or until it is known why that can't be."""
+        try:
+            async with listening(app, *self._settings.listen, BOUNDS) as self.listens_at:
+                self._standing.listening = True
+                self._standing.mended(Trouble.LISTENING)
+                await self._look_forever()
+        except OSError as error:
+            wanted = self._settings.webhook_listen
+            detail = f"can't listen on webhook_listen = {wanted}: {error.strerror or error}"
+            self._standing.broken(Trouble.LISTENING, detail, tell=True)
+        finally:
+            self._standing.listening, self.listens_at = False, None
 
     async def _look_forever(self) -> None:
         """See now and then whether the token is still good, rather than when the next answer is due."""

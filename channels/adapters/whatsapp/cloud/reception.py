@@ -36,29 +36,28 @@ class Reception:
         self._host = host
         self._order = asyncio.Lock()
 
-    async def take(self, payload: object, take: Take, report: Report) -> bool:
-        """Whether all of it was stored; if not, Meta delivers it again."""
+    async def take(self, payload: object, take: Take, report: Report) -> set[str] | None:
+        """The ids of each chat's last message, once all is stored; None if it can't be: Meta delivers it again."""
         numbers = await self._notes.numbers()
         found = read(payload, self._settings.phone_number_id, lambda user_id: numbers.get(user_id, ""))
         try:
             async with self._order:
-                await self._store(
-                    [one for one in found.arrivals if self._settings.groups or not one.group], take
-                )
+                wanted = [one for one in found.arrivals if self._settings.groups or not one.group]
+                last = await self._store(wanted, take)
             for status in found.statuses:
                 await self._report(status, report)
         except Exception as error:  # by contract, whatever they raise means "not stored"
             detail = f"what comes can't be stored, so WhatsApp will deliver it again: {error}"
             if self._standing.broken(Trouble.STORING, detail):
                 log.error("WhatsApp: what was delivered can't be stored", exc_info=error)
-            return False
+            return None
         self._standing.mended(Trouble.STORING)
         self.elsewhere = found.elsewhere[-1] if found.elsewhere else self.elsewhere
         for move in found.moves:
             self._tell(move)
-        return True
+        return last
 
-    async def _store(self, arrivals: list[Arrival], take: Take) -> None:
+    async def _store(self, arrivals: list[Arrival], take: Take) -> set[str]:
         messages: list[Inbound] = []
         for arrival in arrivals:
             known = (await self._notes.chat(arrival.chat)).said
@@ -76,6 +75,7 @@ class Reception:
             await self._notes.belongs(arrival.user_id, arrival.sender.id)
         for chat in {arrival.chat for arrival in arrivals}:
             await self._notes.keep(chat)
+        return set({message.address.chat: message.ref for message in messages}.values())
 
     def _note_latest(self, message: Inbound) -> None:
         latest = self._sending.latest
