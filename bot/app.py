@@ -36,7 +36,7 @@ from bot.gateway.commands import MENU, Commands
 from bot.gateway.ear import OwnersEar
 from bot.gateway.gate import Gate, Inside
 from bot.gateway.groups import Groups
-from bot.gateway.intake import Deaf, Intake, Means
+from bot.gateway.intake import Intake, Means
 from bot.gateway.linking import Linking
 from bot.gateway.outbox import Outbox
 from bot.gateway.people import People, outgoing, roster
@@ -73,6 +73,7 @@ from bot.storage.states import ProviderStates
 from bot.storage.tables import Inbox, Pairing, Turn
 from bot.supervisor import Supervisor
 from bot.usage import Usage
+from bot.voice import Voice
 from channels.base import Channel, ChannelSpec, Host
 from channels.terminal import TerminalChannel
 from channels.types import Address, ChannelStatus
@@ -292,9 +293,11 @@ async def opened(start: Start) -> AsyncIterator[App]:
         channels = {"terminal": terminal, **(make(host) if start.serve_channels else {})}
         for channel in channels.values():
             stack.push_async_callback(channel.aclose)
+        voice = Voice(lambda: app.reloader.loaded.config.voice, models, start.data)
+        stack.push_async_callback(voice.aclose)
         supervisor = await stack.enter_async_context(Supervisor())
         app = await _assemble(
-            start, _Parts(database, discovery, models, channels, supervisor, ear, _meter(config))
+            start, _Parts(database, discovery, models, channels, supervisor, ear, _meter(config), voice)
         )
         stack.push_async_callback(app.jobs.aclose)
         terminal.on_attach = partial(app.outbox.nudge, "terminal")
@@ -335,6 +338,7 @@ class _Parts:
     supervisor: Supervisor
     ear: OwnersEar
     meter: Meter
+    voice: Voice
 
 
 async def _assemble(start: Start, parts: _Parts) -> App:
@@ -390,6 +394,7 @@ async def _assemble(start: Start, parts: _Parts) -> App:
         people.language,
         profiles,
         parts.meter,
+        parts.voice.speak,
     )
     agent = Agent(core, house)
     approvals.go_on = partial(_go_on, bus, workers)
@@ -435,7 +440,7 @@ async def _assemble(start: Start, parts: _Parts) -> App:
         Personal(people, linking),
     )
     commands = Commands(bus, models, approvals, replies.table(), start.clock)
-    intake = _intake(parts, agent, bus)
+    intake = _intake(parts, agent, bus, out)
     gate = Gate(
         database, people, Inside(commands, out, bus, intake, linking, groups, _pairing(start, channels))
     )
@@ -474,7 +479,7 @@ async def _following(database: Database, kinds: Sequence[str], above: int, most:
     return await database.read(partial(inbox.following, channels=kinds, above=above, most=most))
 
 
-def _intake(parts: _Parts, agent: Agent, bus: Bus) -> Intake:
+def _intake(parts: _Parts, agent: Agent, bus: Bus, out: Outbox) -> Intake:
     return Intake(
         Means(
             database=parts.database,
@@ -483,7 +488,8 @@ def _intake(parts: _Parts, agent: Agent, bus: Bus) -> Intake:
             bus=bus,
             workspace=agent.core.workspace,
             limit=lambda: agent.core.config.workspace.max_file * 2**20,
-            ears=Deaf(),
+            ears=parts.voice,
+            say=out.store,
             clock=agent.core.clock,
         )
     )

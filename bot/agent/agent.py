@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from bot.agent import roles
 from bot.agent.calls import Bench
@@ -32,11 +34,13 @@ from bot.context.compaction import Compactor
 from bot.context.prompt import Scene
 from bot.core import Core
 from bot.desk import Desk
+from bot.errors import BotError
 from bot.gateway import notices
 from bot.gateway.approvals import Approvals
 from bot.gateway.bus import Lane, stands_alone
 from bot.gateway.outbox import Outbox
 from bot.gateway.people import outgoing
+from bot.gateway.post import OUTGOING
 from bot.gateway.treasurer import Treasurer, Word
 from bot.meter import Meter, TurnEnded
 from bot.onboarding import STARTER_NOTE
@@ -47,6 +51,7 @@ from bot.storage.tables import Outbox as OutboxRow
 from bot.supervisor import Supervisor
 from bot.trace import doing
 from channels.base import Channel
+from channels.types import Media
 from providers.tokens import estimate_tokens
 from providers.types import Message
 
@@ -77,6 +82,8 @@ class House:
     language_of: Callable[[str], str]
     profiles: Profiles
     meter: Meter
+    speak: Callable[[str, Path], Awaitable[Path]]
+    """Says a text in a voice note at this path; returns where it is. Raises BotError."""
 
 
 class Agent:
@@ -217,6 +224,31 @@ class Agent:
         self._house.meter.turn_ended(_ended(record, result, self.core.clock()))
         self._house.treasurer.turn_ended()
         self._shorten(record, turn)
+        if isinstance(outcome, Answered) and record.heard and self.core.config.voice.reply:
+            self._house.supervisor.spawn(f"voice {record.session.key}", self._say(record, outcome.text))
+
+    async def _say(self, record: Record, text: str) -> None:
+        """Answer by voice, too, who asked by voice. The text has its own way: that this fails is no news to them."""
+        session = record.session
+        if not self._channels[session.channel].file_limit:
+            return
+        folder = self.core.database.path.with_name(OUTGOING)
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            path = await self._house.speak(text, folder / f"{uuid.uuid4().hex}.ogg")
+        except (BotError, OSError) as error:
+            log.warning("the answer was not spoken: %s", error)
+            return
+        note = outgoing(address_of(session), "", self.core.clock(), "message")
+        note.file = {
+            "path": str(path),
+            "name": f"answer{path.suffix}",
+            "mime": "audio/ogg",
+            "kind": Media.VOICE,
+        }
+        if path.suffix != ".ogg":
+            note.file |= {"mime": "audio/wav", "kind": Media.AUDIO}
+        await self._outbox.store([note])
 
     def _shorten(self, record: Record, turn: Turn) -> None:
         """Shorten the conversation once its turn is over and it fills its room."""

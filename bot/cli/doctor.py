@@ -15,6 +15,7 @@ from bot.errors import ConfigError, NotRunning
 from bot.ops import doctor_providers, doctor_voice
 from bot.ops.doctor import GENERAL, LEVELS, Examination, Finding, Level, Patient, examine, worst
 from bot.ops.doctor_channels import channel_checks
+from bot.ops.doctor_service import SERVICE
 from providers.registry import Catalog
 
 _COLOURS: dict[Level, str] = {"ok": "\x1b[32m", "warning": "\x1b[33m", "error": "\x1b[31m"}
@@ -34,7 +35,7 @@ async def diagnose(options: Options, *, calls: bool) -> Examination:
     catalog = await Discovery(loaded.config, options.env).catalog()
     patient = Patient(loaded, options.data_folder, options.env, catalog, calls, status)
     running = _running(status)
-    checks = [*GENERAL, *channel_checks(loaded.config), doctor_voice.CHECK, *doctor_providers.checks(catalog)]
+    checks = [*GENERAL, SERVICE, *channel_checks(loaded.config), doctor_voice.CHECK, *doctor_providers.checks(catalog)]
     return Examination([running, *await examine(patient, checks)])
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-import shutil
-import subprocess
 import sys
 import sysconfig
 import time
@@ -20,7 +18,7 @@ from bot.cli.asking import Ask, ask
 from bot.cli.options import Options
 from bot.errors import BotError
 from bot.ops import installing, units
-from bot.ops.installing import Machine, Run, Step
+from bot.ops.installing import Machine, Run, Step, systemd_version, told
 from bot.ops.units import Layout
 
 _BOOTED = Path("/run/systemd/system")
@@ -59,13 +57,6 @@ def program() -> Path:
             "or run `make .venv` in its folder"
         )
     return found
-
-
-def systemd_version() -> int:
-    """0 where there is none."""
-    if not shutil.which("systemctl"):
-        return 0
-    return units.version_of(_said(("systemctl", "--version")))
 
 
 def plan_install(options: Options, wish: Wish) -> list[Step]:
@@ -144,7 +135,7 @@ def _fits_the_system(where: Path, config: Path | None, data: Path | None) -> Non
 
 def _machine(place: Layout, files: list[Path], config: Path | None) -> Machine:
     texts = {path: path.read_text(encoding="utf-8", errors="replace") for path in files if path.exists()}
-    running = booted() and "active" in _said((*installing.systemctl(place), "is-active", units.UNIT)).split()
+    running = booted() and "active" in told((*installing.systemctl(place), "is-active", units.UNIT)).split()
     if place.user:
         name = pwd.getpwuid(os.getuid()).pw_name
         return Machine(texts, running, user="" if (_LINGER / name).exists() else name)
@@ -180,7 +171,7 @@ def gather(options: Options, *, user: bool) -> tuple[dict[str, Any], bool]:
         report["starts"] = units.invoked(place.unit.read_text(encoding="utf-8", errors="replace"))
         report["drift"] = {str(one.path): one.what for one in units.drifted(place, systemd_version())}
     if booted():
-        said = _said(
+        said = told(
             (*installing.systemctl(place), "show", units.UNIT, "-p", _SHOWN),
             _environment(options.env, user=user),
         )
@@ -214,13 +205,3 @@ def _lines(report: Mapping[str, Any], flag: str) -> Iterator[str]:
             yield f"! the last end was: {found['Result']}; `journalctl{flag} -u nanobot` says more"
     for path, what in report.get("drift", {}).items():
         yield f"! {path} {what}; `nanobot service install{flag}` renews it"
-
-
-def _said(argv: tuple[str, ...], env: Mapping[str, str] | None = None) -> str:
-    try:
-        done = subprocess.run(  # noqa: S603 -- our own words
-            argv, env=dict(env) if env else None, capture_output=True, text=True, timeout=10, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,10 +17,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from bot.errors import StorageError
+from bot.errors import BotError, StorageError
 from bot.gateway import parts
 from bot.gateway.bus import Bus
 from bot.gateway.parts import Arrival
+from bot.gateway.people import outgoing
 from bot.memory.keeper import folder_name
 from bot.safety.rules import Trust
 from bot.storage import inbox as rows
@@ -28,7 +29,7 @@ from bot.storage import outbox
 from bot.storage.database import Database
 from bot.storage.sessions import address_of
 from bot.storage.sessions import get as session_of
-from bot.storage.tables import Inbox, Session
+from bot.storage.tables import Inbox, Outbox, Session
 from bot.supervisor import Supervisor, backoff
 from channels.base import Channel
 from channels.errors import DeliveryError, NotSent
@@ -39,6 +40,7 @@ log = logging.getLogger(__name__)
 _TRIES_SECONDS = 180.0
 """For which a file that can't be fetched now is tried again."""
 _WORKING_EVERY = 4.5
+_NOTHING = "(nothing was to be heard)"
 _PROGRESS_EVERY = 45.0
 """Seconds between two lines about a long recording."""
 
@@ -51,29 +53,22 @@ class Heard(Protocol):
     def by(self) -> str: ...
 
 
-class Unheard(Exception):
-    """Speech can't be written down; one line for a person."""
+Progress = Callable[[str], Awaitable[None]]
 
 
 class Ears(Protocol):
     """Writes speech down."""
 
-    async def transcribe(self, path: Path, *, progress: Callable[[str], Any] | None = None) -> Heard:
-        """What is said in a recording. Raises `Unheard`."""
+    async def transcribe(self, path: Path, *, progress: Progress | None = None) -> Heard:
+        """What is said in a recording; `progress` gets lines about a long one. Raises BotError."""
         ...
-
-
-class Deaf:
-    """Where nothing writes speech down."""
-
-    async def transcribe(self, _path: Path, *, progress: Callable[[str], Any] | None = None) -> Heard:
-        del progress
-        raise Unheard("nothing here can write speech down; docs/VOICE.md says how to change that")
 
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What the intake works with. `limit` is the most bytes of a file, as configured now."""
+    """What the intake works with. `limit` is the most bytes of a file, as configured now; `say` stores and delivers
+    rows of the outbox.
+    """
 
     database: Database
     channels: Mapping[str, Channel]
@@ -82,6 +77,7 @@ class Means:
     workspace: Path
     limit: Callable[[], int]
     ears: Ears
+    say: Callable[[Sequence[Outbox]], Awaitable[None]]
     clock: Callable[[], float]
 
 
@@ -176,7 +172,7 @@ class Intake:
         if not one.path and not one.error:
             one = await self._fetched(one, number, row)
         if one.open:
-            one = await self._heard(one)
+            one = await self._heard(one, row)
         return one
 
     async def _fetched(self, one: Arrival, number: int, row: Inbox) -> Arrival:
@@ -205,12 +201,22 @@ class Intake:
             else:
                 return replace(one, path=str(inside), size=size)
 
-    async def _heard(self, one: Arrival) -> Arrival:
+    async def _heard(self, one: Arrival, row: Inbox) -> Arrival:
+        told_at = self._means.clock()
+
+        async def progress(line: str) -> None:
+            nonlocal told_at
+            if self._means.clock() - told_at >= _PROGRESS_EVERY:
+                told_at = self._means.clock()
+                session = await self._means.database.read(partial(session_of, key=row.session))
+                if session is not None:
+                    await self._means.say([outgoing(address_of(session), f"🎙 {line}", told_at, "notice")])
+
         try:
-            heard = await self._means.ears.transcribe(self._means.workspace / one.path)
-        except Unheard as error:
+            heard = await self._means.ears.transcribe(self._means.workspace / one.path, progress=progress)
+        except BotError as error:
             return replace(one, error=str(error))
-        return replace(one, heard=heard.text.strip() or "(nothing was to be heard)", by=heard.by or "machine")
+        return replace(one, heard=heard.text.strip() or _NOTHING, by=heard.by or "machine")
 
     def _too_large(self) -> str:
         return f"it is larger than the {self._means.limit() // 2**20} MiB that are fetched here"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.errors import BotError
-from bot.ops.units import BACKUP, NAME, TIMER, UNIT, Layout
+from bot.ops.units import BACKUP, NAME, TIMER, UNIT, Layout, version_of
 
 CREDENTIALS = Path("/etc/nanobot/credentials")
 _SECONDS = 700.0
@@ -23,7 +23,7 @@ class Write:
     new: bool
 
     def __str__(self) -> str:
-        return f"{'write ' if self.new else 'renew '} {self.path}"
+        return f"{'write' if self.new else 'renew'}   {self.path}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +118,22 @@ def to_uninstall(layout: Layout, machine: Machine) -> list[Step]:
 
 def systemctl(layout: Layout) -> tuple[str, ...]:
     return ("systemctl", "--user") if layout.user else ("systemctl",)
+
+
+def systemd_version() -> int:
+    """Of this machine; 0 where there is none."""
+    return version_of(told(("systemctl", "--version")))
+
+
+def told(argv: Sequence[str], env: Mapping[str, str] | None = None) -> str:
+    """What a program prints, whatever its exit code; "" where there is none, or it doesn't end soon."""
+    try:
+        done = subprocess.run(  # noqa: S603 -- our own words
+            argv, env=dict(env) if env else None, capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout
 
 
 def do(steps: Sequence[Step], env: Mapping[str, str]) -> None:

@@ -29,6 +29,8 @@ _FILES = (
 )
 _FOR_NETWORK = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/ssl", "/etc/ca-certificates")
 _PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
+_APART = ("--unshare-user-try", "--unshare-ipc", "--unshare-pid", "--unshare-uts")
+"""Namespaces of its own: all but the cgroup's, which hides only a name and which systemd/nanobot.service forbids."""
 _MOST_OUTPUT = 4 * 1024 * 1024
 """Bytes after which a command is ended: nobody reads more."""
 _PROBE_SECONDS = 5.0
@@ -104,8 +106,8 @@ class Sandbox:
 
 def arguments(job: Job) -> list[str]:
     """Bubblewrap's arguments for a job, see bwrap(1)."""
-    argv = ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]
-    argv += ["--share-net"] if job.network else []
+    argv = [*_APART, "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]
+    argv += [] if job.network else ["--unshare-net"]
     for name, value in (("PATH", _PATH), ("HOME", "/tmp"), ("LANG", "C.UTF-8"), ("TERM", "dumb")):  # noqa: S108 -- inside
         argv += ["--setenv", name, value]
     argv += ["--hostname", "sandbox", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]  # noqa: S108 -- inside
