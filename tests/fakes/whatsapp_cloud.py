@@ -18,7 +18,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.parser import BytesParser
 from email.policy import HTTP
 from typing import Any, Self
@@ -42,12 +42,15 @@ VERSION = "v23.0"
 
 @dataclass(frozen=True)
 class Fault:
-    """How the next request to a path fails. `drop`: the connection is cut; with `done`, after it took effect."""
+    """How a request to a path fails, `after` so many that don't. `drop`: the connection is cut; with `done`, after it
+    took effect.
+    """
 
     path: str
     response: Response | None = None
     drop: bool = False
     done: bool = False
+    after: int = 0
 
 
 @dataclass
@@ -192,9 +195,9 @@ class WhatsAppFake:
     def undelivered(self) -> int:
         return self._under_way
 
-    def fails(self, code: int, status: int = 400, path: str = "messages", **more: Any) -> None:
-        """Let the next request to this path be refused with one of Meta's errors."""
-        self._faults.append(Fault(path, refusal(code, status, **more)))
+    def fails(self, code: int, status: int = 400, path: str = "messages", *, after: int = 0) -> None:
+        """Let the next request to this path, `after` so many that are not, be refused with one of Meta's errors."""
+        self._faults.append(Fault(path, refusal(code, status), after=after))
 
     def answers_with(self, response: Response, path: str = "messages") -> None:
         self._faults.append(Fault(path, response))
@@ -304,6 +307,9 @@ class WhatsAppFake:
             return refusal(190, 401, message="Error validating access token: Session has expired")
         first = self._faults[0] if self._faults else None
         if first is None or first.path != path or first.done:
+            return None
+        if first.after:
+            self._faults[0] = replace(first, after=first.after - 1)
             return None
         self._faults.popleft()
         return _Cut() if first.drop else first.response

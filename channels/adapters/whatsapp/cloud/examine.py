@@ -12,7 +12,7 @@ from channels.adapters.whatsapp.settings import WhatsAppSettings, secret
 from channels.base import Examined, Host
 from channels.errors import DeliveryError
 
-_SUBJECT = "whatsapp"
+_NUMBER, _WEBHOOK = "number", "webhook"
 _CHALLENGE = "1158201444"
 _SECONDS = 10.0
 _REACH_FIX = (
@@ -31,7 +31,7 @@ async def examined(settings: WhatsAppSettings, _host: Host) -> AsyncGenerator[Ex
     if not settings.webhook_url:
         text = f"deliveries are expected at http://{settings.webhook_listen}{settings.webhook_path}"
         fix = "set webhook_url to the address that you gave to Meta, so that it can be tried from here"
-        yield Examined("warning", _SUBJECT, text, fix)
+        yield Examined("warning", _WEBHOOK, text, fix)
         return
     async with httpx.AsyncClient(timeout=_SECONDS) as http:
         yield await _door(http, settings)
@@ -42,11 +42,11 @@ async def _number(graph: Graph) -> Examined:
         line = await graph.line()
     except GraphError as error:
         fix = meaning_of(error).fix or "check phone_number_id and token in [channels.whatsapp]"
-        return Examined("error", _SUBJECT, delivery_error(error).detail, fix)
+        return Examined("error", _NUMBER, delivery_error(error).detail, fix)
     except DeliveryError as error:
-        return Examined("error", _SUBJECT, error.detail, "look at the network, and at base_url if you set it")
+        return Examined("error", _NUMBER, error.detail, "look at the network, and at base_url if you set it")
     named = f", {line.name}" if line.name else ""
-    return Examined("ok", _SUBJECT, f"the token is good for {line.number or 'the number'}{named}")
+    return Examined("ok", _NUMBER, f"the token is good for {line.number or 'the number'}{named}")
 
 
 async def _door(http: httpx.AsyncClient, settings: WhatsAppSettings) -> Examined:
@@ -60,8 +60,8 @@ async def _door(http: httpx.AsyncClient, settings: WhatsAppSettings) -> Examined
         response = await http.get(settings.webhook_url, params=asked)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         text = f"{settings.webhook_url} can't be reached: {str(error) or type(error).__name__}"
-        return Examined("error", _SUBJECT, text, _REACH_FIX)
+        return Examined("error", _WEBHOOK, text, _REACH_FIX)
     if response.status_code == httpx.codes.OK and response.text == _CHALLENGE:
-        return Examined("ok", _SUBJECT, f"{settings.webhook_url} leads here")
+        return Examined("ok", _WEBHOOK, f"{settings.webhook_url} leads here")
     text = f"{settings.webhook_url} answers with status {response.status_code}, not as this nanobot would"
-    return Examined("error", _SUBJECT, text, _REACH_FIX)
+    return Examined("error", _WEBHOOK, text, _REACH_FIX)

@@ -77,14 +77,15 @@ class Sending:
             self._host.tell(f"WhatsApp: something waits for {_named(chat)}: {_CLOSED}")
             return NotSent(_CLOSED, retry_after=_CLOSED_AGAIN)
         if now - known.asked_at >= WINDOW_SECONDS:
+            known.asked_at = now  # before the request, since others may be turned away meanwhile
             try:
                 await self._post(chat, payloads.template(self.template), f"{self._run}-template-{chat}")
             except DeliveryError as error:
+                known.asked_at = 0.0
                 self._host.tell(f"WhatsApp: something waits for {_named(chat)}: {_CLOSED}")
                 return NotSent(
                     f"{_CLOSED}; the template could not be sent: {error.detail}", retry_after=_CLOSED_AGAIN
                 )
-            known.asked_at = now
             await self._notes.keep(chat)
         return NotSent(f"{_CLOSED}; the template asked them to", retry_after=_CLOSED_AGAIN)
 
