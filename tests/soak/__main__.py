@@ -8,6 +8,7 @@ import logging
 import os
 import random
 import signal
+import socket
 import sqlite3
 import sys
 import tempfile
@@ -21,9 +22,10 @@ from tests.fakes.imap import ImapFake
 from tests.fakes.llm import LLMFake
 from tests.fakes.submission import Submission
 from tests.fakes.telegram import TelegramFake
+from tests.fakes.whatsapp_cloud import WhatsAppFake
 from tests.soak.account import Account, Sample, report
 from tests.soak.brain import Brain
-from tests.soak.people import ByMail, OnTelegram, People
+from tests.soak.people import ByMail, OnTelegram, OnWhatsApp, People
 
 _READY_SECONDS = 30.0
 _SETTLE_SECONDS = 180.0
@@ -100,7 +102,12 @@ async def soak(plan: Plan) -> Account:
         tg = await stack.enter_async_context(TelegramFake())
         imap = await stack.enter_async_context(ImapFake())
         smtp = await stack.enter_async_context(Submission())
-        people: list[People] = [OnTelegram(tg, chance), ByMail(imap, smtp, chance)]
+        wa = await stack.enter_async_context(WhatsAppFake())
+        people: list[People] = [
+            OnTelegram(tg, chance),
+            ByMail(imap, smtp, chance),
+            OnWhatsApp(wa, _free_port(), chance),
+        ]
         config = folder / "config.toml"
         config.write_text(_config(one.base_url, two.base_url, people))
         config.chmod(0o600)
@@ -121,6 +128,12 @@ async def soak(plan: Plan) -> Account:
         account.samples = daemon.samples
         account.faults = first.failures + second.failures
         return account
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 def _config(one: str, two: str, people: list[People]) -> str:

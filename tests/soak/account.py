@@ -62,7 +62,7 @@ class Account:
                     "SELECT turn, state FROM outbox o WHERE turn IS NOT NULL "
                     "AND id = (SELECT max(id) FROM outbox WHERE turn = o.turn)"
                 )
-                if state == "sent"
+                if state in ("sent", "relayed")
             }
         taken: set[str] = set()
         answered: set[str] = set()

@@ -11,6 +11,7 @@ from tests.contract.drivers.channel_email import STAMP, mail
 from tests.fakes.imap import ImapFake
 from tests.fakes.submission import Submission
 from tests.fakes.telegram import TelegramFake
+from tests.fakes.whatsapp_cloud import WhatsAppFake
 from tests.soak.brain import NUMBER
 
 MARK = "🔁"
@@ -119,6 +120,40 @@ class ByMail:
         # The same Message-ID again is the same mail: servers and programs show it once.
         shown = {taken.message["Message-ID"]: taken.text for taken in self._smtp.taken}
         yield from shown.items()
+
+
+class OnWhatsApp:
+    kind = "whatsapp"
+
+    def __init__(self, wa: WhatsAppFake, port: int, chance: random.Random) -> None:
+        self._wa = wa
+        self._port = port
+        self._chance = chance
+        self._numbers = [f"1650555{number:04d}" for number in range(CHATS)]
+        wa.hook = f"http://127.0.0.1:{port}/whatsapp"
+
+    def config(self) -> str:
+        given = self._wa.settings(webhook_listen=f"127.0.0.1:{self._port}")
+        return "[channels.whatsapp]\n" + "".join(f'{key} = "{value}"\n' for key, value in given.items())
+
+    def persons(self) -> str:
+        return f"whatsapp = {self._numbers!r}\n".replace("'", '"')
+
+    def say(self, number: str) -> None:
+        self._wa.says(self._chance.choice(self._numbers), f"question #{number}")
+
+    def trouble(self) -> None:
+        kind = self._chance.randrange(4)
+        if kind == 0:
+            self._wa.fails(130429)
+        elif kind == 1:
+            self._wa.fails(131016)
+        else:
+            self._wa.drops(done=kind == 2)
+
+    def seen(self) -> Iterator[tuple[str, str]]:
+        for shown in self._wa.sent:
+            yield shown.ref, shown.text
 
 
 def tally(people: list[People]) -> tuple[Counter[str], Counter[str]]:
