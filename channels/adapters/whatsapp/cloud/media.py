@@ -11,7 +11,7 @@ from pathlib import Path
 
 from channels.adapters.whatsapp.cloud.failures import GraphError, delivery_error
 from channels.adapters.whatsapp.cloud.graph import Graph
-from channels.errors import NotSent, Refused
+from channels.errors import NotSent, Refused, Unknown
 from channels.types import File, Media
 
 FILE_LIMIT = 100_000_000
@@ -79,8 +79,9 @@ async def fetch(graph: Graph, media_id: str, to: Path, most: int) -> None:
         except GraphError as error:
             if error.missing or error.code == 100:
                 raise Refused("the file is no longer on WhatsApp's servers") from error
-            failure = delivery_error(error)
-            raise failure if isinstance(failure, Refused) else NotSent(failure.detail) from error
+            raise delivery_error(error) from error
+        except Unknown as error:  # asking does nothing
+            raise NotSent(error.detail) from error
         if file.size > most:
             raise Refused(
                 f"the file has {file.size / 1e6:.1f} MB, more than the {most / 1e6:.1f} MB that are fetched"
