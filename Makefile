@@ -9,7 +9,7 @@ install := scripts/pip-install $(bin)/python --require-hashes -r
 $(shell test -x $(bin)/python && grep -sqxF '$(CURDIR)' .venv/.made || rm -f .venv/.made .venv/.run .venv/.dev .venv/.real)
 
 .NOTPARALLEL:
-.PHONY: help run test test-real faults lint check bench lock clean .venv
+.PHONY: help run test test-real test-service faults lint check bench lock clean .venv
 
 help: ## this list
 	@sed -n 's/^\([a-z.-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -24,6 +24,10 @@ test: .venv/.dev ## every test that needs nothing from outside; ARGS="-k name" c
 test-real: .venv/.real ## the tests against real counterparts (a 250 MB model); none may be skipped
 	@echo "==> pytest -m real"
 	@$(bin)/python -m pytest -m real --no-skips --timeout 600 $(ARGS)
+
+test-service: .venv/.dev ## install and run it under a real systemd, in a container; root, systemd-container, debootstrap
+	@echo "==> pytest -m service"
+	@$(bin)/python -m pytest -m service --timeout 600 $(ARGS)
 
 faults: .venv/.dev ## play every way a model can fail, and print what is done about it; ARGS=--write renews docs/FAULTS.md
 	@$(bin)/python -m tests.faults $(ARGS)

@@ -31,11 +31,12 @@ async def diagnose(options: Options, *, calls: bool) -> Examination:
         fix = "correct it; nanobot doesn't start before"
         wrong = [Finding("error", "config", problem, fix) for problem in error.problems]
         patient = Patient(Loaded(Config(), None), options.data_folder, options.env, Catalog(), calls, status)
-        return Examination([*wrong, *await examine(patient, GENERAL[1:])])
+        return Examination([*wrong, *await examine(patient, (*GENERAL[1:], SERVICE))])
     catalog = await Discovery(loaded.config, options.env).catalog()
     patient = Patient(loaded, options.data_folder, options.env, catalog, calls, status)
     running = _running(status)
-    checks = [*GENERAL, SERVICE, *channel_checks(loaded.config), doctor_voice.CHECK, *doctor_providers.checks(catalog)]
+    channels = [*channel_checks(loaded.config), doctor_voice.CHECK]
+    checks = [*GENERAL, SERVICE, *channels, *doctor_providers.checks(catalog)]
     return Examination([running, *await examine(patient, checks)])
 
 

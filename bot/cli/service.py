@@ -84,7 +84,8 @@ async def carry_out(steps: list[Step], options: Options, wish: Wish, asks: Ask =
     if wish.dry_run:
         print("Nothing was done (--dry-run).")
         return False
-    _permitted(wish)
+    if why := refusal(wish, systemd=booted(), root=os.getuid() == 0):
+        raise BotError(f"nothing was done: {why}")
     if not wish.yes and not await _agreed(asks):
         print("Nothing was done.")
         return False
@@ -105,20 +106,18 @@ async def _agreed(asks: Ask) -> bool:
         return False
 
 
-def _permitted(wish: Wish) -> None:
-    if not booted():
-        raise BotError(
-            "nothing was done: this machine wasn't booted by systemd (there is no /run/systemd/system); "
+def refusal(wish: Wish, *, systemd: bool, root: bool) -> str:
+    """Why nothing can be done, "" where it can. `systemd`: it booted this machine; `root` is who asks."""
+    if not systemd:
+        return (
+            "this machine wasn't booted by systemd (there is no /run/systemd/system); "
             "have whatever starts programs here run `nanobot run`"
         )
-    root = os.getuid() == 0
     if not wish.user and not root:
-        raise BotError(
-            f"nothing was done: a service of the system is for root to install: `sudo {program()} service ...`; "
-            "or take one of your own with --user"
-        )
+        return "a service of the system is root's to install; use sudo, or take one of your own with --user"
     if wish.user and root:
-        raise BotError("nothing was done: --user as root would be root's own service; run it as yourself")
+        return "--user as root would be root's own service; run it as yourself"
+    return ""
 
 
 def _fits_the_system(where: Path, config: Path | None, data: Path | None) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -97,19 +98,22 @@ def _from_file(file: Path) -> Secret:
     return Secret(text, warning=warning)
 
 
+_OF_SYSTEM = Path("/etc/nanobot/credentials")
 _OF_UNIT = "nanobot_"
 """What systemd/nanobot.service puts before the name of each credential."""
 
 
 def _from_credential(name: str, env: Env) -> Secret:
-    folder = env.get("CREDENTIALS_DIRECTORY")
-    fix = f"write it to /etc/nanobot/credentials/{name}, or add LoadCredential={name}:PATH to the unit"
-    if not folder:
-        raise SecretMissing(f"there is no credential {name}, since systemd gave none at all; {fix}")
+    fix = f"write it to {_OF_SYSTEM / name}, or add LoadCredential={name}:PATH to the unit"
     if name in {"", ".", ".."} or "/" in name:
         raise SecretMissing(
             f"{name!r} is no name of a credential; expected a plain name, as in LoadCredential="
         )
+    folder = env.get("CREDENTIALS_DIRECTORY")
+    if not folder:
+        if os.access(_OF_SYSTEM / name, os.R_OK):
+            return Secret(_read(_OF_SYSTEM / name, fix))  # root, beside the service
+        raise SecretMissing(f"there is no credential {name}, since systemd gave none at all; {fix}")
     # Of a folder's files, LoadCredential=nanobot:FOLDER makes credentials called nanobot_FILE (systemd.exec(5)).
     files = (Path(folder, name), Path(folder, f"{_OF_UNIT}{name}"))
     return Secret(_read(next((file for file in files if file.exists()), files[0]), fix))

@@ -22,7 +22,8 @@ GROUP = "nanobot"
 _SO_PEERGROUPS = 59
 """Linux 4.13; Python has no name for it."""
 _PEER = struct.Struct("3i")
-_MOST_GROUPS = 4096
+_GROUPS_BYTES = 1024
+"""What Python takes at most, enough for 256 groups; somebody in more of them only counts by the first."""
 _REFUSING_SECONDS = 5.0
 _BODY = f'{{"error": "you may not use this nanobot; have its owner or root add you to the group {GROUP}"}}'
 _REFUSAL = (
@@ -66,7 +67,7 @@ def peer_of(connection: socket.socket) -> Peer | None:
         return None
     _, uid, gid = _PEER.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
     try:
-        raw = connection.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _MOST_GROUPS)
+        raw = connection.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _GROUPS_BYTES)
     except OSError:
         raw = b""
     return Peer(uid, frozenset({gid, *(one for (one,) in struct.iter_unpack("I", raw))}))

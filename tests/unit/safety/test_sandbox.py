@@ -163,8 +163,8 @@ async def test_without_a_sandbox_the_environment_is_clean_too(
 
 
 def test_network_is_shared_only_where_it_was_allowed(tmp_path: Path) -> None:
-    assert "--share-net" not in arguments(Job("true", tmp_path))
-    assert "--share-net" in arguments(Job("true", tmp_path, network=True))
+    assert "--unshare-net" in arguments(Job("true", tmp_path))
+    assert "--unshare-net" not in arguments(Job("true", tmp_path, network=True))
 
 
 async def gone(argument: str) -> None:
