@@ -69,7 +69,8 @@ def choices(body: str, offered: Sequence[Choice]) -> Payload | None:
 
 
 def template(named: Template) -> Payload:
-    return {"type": "template", "template": {"name": named.name, "language": {"code": named.language}}}
+    language = {"code": named.language, "policy": "deterministic"}
+    return {"type": "template", "template": {"name": named.name, "language": language}}
 
 
 def read_mark(message_id: str, *, typing: bool) -> Payload:

@@ -193,7 +193,8 @@ async def test_outside_the_24_hours_the_template_asks_once(late: bool) -> None:
             with pytest.raises(NotSent, match="the template asked them to"):
                 await s.send("hello", number)
         templates = [one.payload["template"] for one in s.wa.sent if one.payload["type"] == "template"]
-        assert templates == [{"name": "waiting_for_you", "language": {"code": "en_US"}}]
+        language = {"code": "en_US", "policy": "deterministic"}
+        assert templates == [{"name": "waiting_for_you", "language": language}]
         assert not s.told
 
         s.wa.says(ANN, "what is it?")
