@@ -365,13 +365,26 @@ async def test_stopped_it_finishes_the_answer_within_its_time(service: Service) 
     )
 
 
-async def test_a_backup_is_made_by_the_timers_service(service: Service) -> None:
+async def test_a_backup_is_made_by_the_timers_service_and_restored_beside_it(service: Service) -> None:
     assert "nanobot-backup.timer" in await service.inside("systemctl", "list-timers", "--no-pager")
+    await service.ask("before the backup", "before the backup")
+    await service.settled()
     await service.inside("systemctl", "start", "nanobot-backup")
-    (archive, *_) = (service.machine.root / "var/lib/nanobot-backups").iterdir()
-    said = await service.inside(NANOBOT, "restore", "--check", f"/var/lib/nanobot-backups/{archive.name}")
+    archive = max((service.machine.root / "var/lib/nanobot-backups").iterdir())
     assert archive.stat().st_mode & 0o077 == 0
-    service.account.append(f"backed up by nanobot-backup.service: {said.strip().splitlines()[0]}")
+
+    await service.inside("systemctl", "stop", "nanobot")
+    said = await service.inside(
+        *("systemd-run", "--pipe", "--wait", "--quiet", "-p", "User=nanobot", "-p", "StateDirectory=nanobot"),
+        *("-p", "LoadCredential=nanobot:/etc/nanobot/credentials", NANOBOT),
+        *("restore", "--yes", f"/var/lib/nanobot-backups/{archive.name}"),
+    )
+    await service.inside("systemctl", "start", "nanobot")
+    await service.ask("after the restore", "after the restore")
+    assert service.rows("SELECT 1 FROM inbox WHERE text = 'before the backup'")
+    service.account.append(
+        f"backed up by nanobot-backup.service, and restored: {said.strip().splitlines()[0]}"
+    )
 
 
 async def test_it_comes_back_with_the_machine(service: Service) -> None:
