@@ -21,7 +21,7 @@ import bot.tools
 from bot import plugins
 from bot.config import Config
 from bot.config.schema import ToolsSettings, WebSettings
-from bot.desk import Desk, Output, Task, ToolContext, ToolError
+from bot.desk import Desk, Enclosed, Output, Task, ToolContext, ToolError
 from bot.memory.memory import Memory
 from bot.safety.rules import Act, Trust
 from bot.safety.sandbox import Sandbox
@@ -71,7 +71,10 @@ class Idle:
     async def channels(self, person: str) -> Sequence[str]:
         return ["terminal"]
 
-    async def send(self, person: str, text: str, channel: str = "") -> str:
+    async def send(self, person: str, text: str, channel: str = "", file: Enclosed | None = None) -> str:
+        raise ToolError("Nobody can be reached.")
+
+    async def into(self, session: str, text: str, file: Enclosed) -> None:
         raise ToolError("Nobody can be reached.")
 
 

@@ -21,7 +21,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from tests.fakes.certificates import Certificates, issue
 
@@ -137,7 +137,7 @@ class Dovecot:
 
     async def start(self) -> None:
         """Raises RuntimeError with the server's own words if it doesn't come up."""
-        drop = {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}
+        drop: dict[str, Any] = {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}
         self._process = await asyncio.create_subprocess_exec(
             PROGRAM,
             "-F",

@@ -158,7 +158,10 @@ async def test_a_group_is_silent_until_somebody_known_invites_the_bot(tmp_path: 
 
 async def test_a_message_delivered_to_a_webhook_is_answered(tmp_path: Path) -> None:
     port = free_port()
-    given: dict[str, Any] = {"webhook_url": "https://bot.example.org/tg", "webhook_listen": f"127.0.0.1:{port}"}
+    given: dict[str, Any] = {
+        "webhook_url": "https://bot.example.org/tg",
+        "webhook_listen": f"127.0.0.1:{port}",
+    }
     async with scene(tmp_path, **given) as s:
         s.tg.webhooks.target = f"http://127.0.0.1:{port}/tg"
         s.tg.user_says(ANN, "hello")

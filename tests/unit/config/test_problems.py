@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot import plugins
-from bot.config import load_config
+from bot.config import Config, load_config
 from bot.errors import ConfigError
 
 Problems = Callable[..., list[str]]
 
-SECTIONS = "providers, models, roles, fallback, people, channels, agent, workspace, tools, limits, jobs, retention, metrics, voice"
+SECTIONS = ", ".join(Config.model_fields)
 
 FIVE = 'expected five fields, such as "0 3 * * *" for three o\'clock every night'
 JOBS = ", ".join(plugins.names("bot.jobs"))

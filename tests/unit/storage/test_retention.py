@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ def conversation(s: Transaction, at: float, *, done: bool = True) -> None:
     s.flush()
     assert turn.id is not None
     state = InboxState.DONE if done else InboxState.QUEUED
-    common = {"session": "chat:1", "channel": "chat", "turn": turn.id}
+    common: dict[str, Any] = {"session": "chat:1", "channel": "chat", "turn": turn.id}
     s.add(Inbox(key=f"{at}{done}", person="ann", text="q", sent_at=at, received_at=at, state=state, **common))
     s.add(Message(session="chat:1", turn=turn.id, role="user", content="q", created_at=at))
     sent = OutboxState.SENT if done else OutboxState.QUEUED
@@ -95,8 +96,21 @@ async def test_more_than_a_slice_goes_in_slices(database: Database) -> None:
 async def test_the_audit_logs_chain_stays_and_what_lies_beside_it_goes(database: Database) -> None:
     def deeds(s: Transaction) -> None:
         for number, at in ((1, OLD), (2, NEW)):
-            common = {"session": "c", "turn": 1, "person": "ann", "model": "m", "tool": "t", "trust": "own"}
-            said = {"verdict": "yes", "ok": True, "seconds": 0.1, "arguments": "d", "result": "d"}
+            common: dict[str, Any] = {
+                "session": "c",
+                "turn": 1,
+                "person": "ann",
+                "model": "m",
+                "tool": "t",
+                "trust": "own",
+            }
+            said: dict[str, Any] = {
+                "verdict": "yes",
+                "ok": True,
+                "seconds": 0.1,
+                "arguments": "d",
+                "result": "d",
+            }
             s.add(Audit(id=number, at=at, digest="d", **common, **said))
             s.add(AuditPayload(id=number, arguments="{}", result=""))
 
