@@ -9,7 +9,16 @@ from typing import TextIO
 from bot import trace
 from bot.safety.redaction import Redactor
 
-_LOUD_LIBRARIES = ("httpx", "httpcore", "telegram", "uvicorn", "asyncio", "alembic", "markdown_it")
+_LOUD_LIBRARIES = (
+    "aioimaplib",
+    "httpx",
+    "httpcore",
+    "telegram",
+    "uvicorn",
+    "asyncio",
+    "alembic",
+    "markdown_it",
+)
 _PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 """The journal reads `<N>` before a line as its priority; see sd-daemon(3)."""
 

@@ -1,6 +1,8 @@
 """One connection to a mailbox: every command has its own time-out, and a lost connection is noticed by our own means.
 
-The library tells nobody when a connection breaks (a wait goes on for ever), so that its callback ends every wait here.
+The library (aioimaplib 2.0) tells nobody when a connection breaks: a wait goes on for ever. It also drops a new mail's
+announcement that comes with the answer to a command, after which IDLE says nothing of that mail. So our own `_Wire`
+hears both.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ import asyncio
 import contextlib
 import re
 import ssl
+from binascii import b2a_base64
 from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,7 +34,13 @@ _SIZE = re.compile(rb"\bRFC822\.SIZE (\d+)", re.IGNORECASE)
 _DATE = re.compile(rb'INTERNALDATE "([^"]+)"', re.IGNORECASE)
 _FAULTS = (aioimaplib.Abort, aioimaplib.Error, TimeoutError, OSError, AttributeError)
 """What the library raises where the server or the connection misbehaves."""
-_PUSHES = (b"EXISTS", b"RECENT")
+_ANNOUNCED = re.compile(rb"\* \d+ EXISTS\r\n", re.IGNORECASE)
+_OVERLAP = 24
+"""Bytes of what came before that are looked at again: an announcement may come in two pieces."""
+_CHUNK = 100
+"""Mails asked about at once: the library takes one level of recursion for each line of an answer."""
+_TEMPORARY = (b"[UNAVAILABLE]", b"[INUSE]", b"[LIMIT]", b"[SERVERBUG]")
+"""Refusals of a log-in that say nothing of the password (RFC 5530)."""
 
 
 class Lost(Exception):
@@ -51,43 +60,87 @@ class Known:
     at: datetime
 
 
+class _Wire(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the library ships no types
+    """What the library reads from, and besides: whether the connection is lost, and whether mail was announced."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self.lost = asyncio.Event()
+        self.announced = asyncio.Event()
+        self.why = "the connection to the mail server broke"
+        self._before = b""
+
+    async def welcome(self, command: bytes) -> None:
+        # The library's own task, in which nobody would hear of a refusal.
+        try:
+            await super().welcome(command)
+        except aioimaplib.Error:
+            self.why = f"the mail server lets nobody in now ({_words([command])})"
+            self.lost.set()
+
+    def data_received(self, d: bytes) -> None:
+        heard = self._before + d
+        if _ANNOUNCED.search(heard):
+            # A mail that has such a line in it costs one search more.
+            self.announced.set()
+        self._before = heard[-_OVERLAP:]
+        super().data_received(d)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost.set()
+        super().connection_lost(exc)
+
+
+class _Client(aioimaplib.IMAP4):  # type: ignore[misc]  # as above
+    """Speaks over a connection that we made: the library would keep to itself why it couldn't make one."""
+
+    def __init__(self, wire: _Wire) -> None:
+        self._made = wire
+        super().__init__(timeout=COMMAND_SECONDS)
+
+    def create_client(self, *_connection: object, **_more: object) -> None:
+        self.protocol = self._made
+
+
 class Mailbox:
     """Made by `open`. `validity` and `following` are the folder's UIDVALIDITY and its next UID at that time."""
 
-    def __init__(self, client: aioimaplib.IMAP4, lost: asyncio.Event) -> None:
+    def __init__(self, wire: _Wire) -> None:
         self.validity = 0
         self.following = 0
-        self._client = client
-        self._lost = lost
+        self._wire = wire
+        self._client: Any = _Client(wire)
 
     @classmethod
     async def open(cls, settings: EmailSettings, context: ssl.SSLContext) -> Mailbox:
         """Connect, log in and open the folder. Raises Lost, Denied."""
         host, port = settings.imap_at
-        await _reachable(host, port, context if settings.imap_security == "tls" else None)
-        lost = asyncio.Event()
-        if settings.imap_security == "tls":
-            client: Any = aioimaplib.IMAP4_SSL(host, port, timeout=COMMAND_SECONDS, ssl_context=context)
-        else:
-            client = aioimaplib.IMAP4(host, port, timeout=COMMAND_SECONDS)
-        client.protocol.conn_lost_cb = lambda _error: lost.set()
-        mailbox = cls(client, lost)
+        mailbox = cls(await _connected(host, port, context if settings.imap_security == "tls" else None))
         try:
-            await mailbox._guarded(client.wait_hello_from_server(), CONNECT_SECONDS)
+            await mailbox._guarded(mailbox._wire.wait("AUTH|NONAUTH"), CONNECT_SECONDS)
             await mailbox._log_in(settings)
+            await mailbox._open_folder(settings)
         except BaseException:
             await mailbox.close()
             raise
         return mailbox
 
     async def _log_in(self, settings: EmailSettings) -> None:
-        said = await self._guarded(self._client.login(settings.login, settings.password.get_secret_value()))
+        login = self._client.login(aioimaplib.quoted(settings.login), settings.password.get_secret_value())
+        said = await self._guarded(login)
         if said.result != "OK":
+            words = _words(said.lines)
+            if any(code in words.upper().encode() for code in _TEMPORARY):
+                raise Lost(f"{settings.imap_host} lets nobody in now ({words})")
             raise Denied(
-                f"{settings.imap_host} refuses to log {settings.login} in ({_words(said.lines)}); check `username` and "
+                f"{settings.imap_host} refuses to log {settings.login} in ({words}); check `username` and "
                 "`password` in [channels.email]: many providers want an app password"
             )
-        opened = await self._guarded(self._client.select(f'"{settings.folder}"'))
+        # Some servers tell only now, and only if asked, that they can announce mail.
+        await self._guarded(self._wire.capability())
+
+    async def _open_folder(self, settings: EmailSettings) -> None:
+        opened = await self._guarded(self._client.select(aioimaplib.quoted(_on_the_wire(settings.folder))))
         if opened.result != "OK":
             raise Denied(f"{settings.imap_host} has no folder {settings.folder!r} ({_words(opened.lines)})")
         lines = b"\n".join(bytes(line) for line in opened.lines)
@@ -101,12 +154,13 @@ class Mailbox:
         return max(await self._search("ALL"), default=0)
 
     async def after(self, uid: int) -> list[int]:
-        """The UIDs of mails above this one, in order."""
+        """The UIDs of mails above this one, in order. What arrives from now on ends the next `wait`."""
+        self._wire.announced.clear()
         # "N:*" names the last mail even if its UID is below N (RFC 3501, 6.4.8).
         return [found for found in await self._search(f"UID {uid + 1}:*") if found > uid]
 
     async def since(self, at: datetime) -> list[int]:
-        """The UIDs of mails that arrived on this day or later, in order."""
+        """The UIDs of mails that arrived on this day or later, in order; the day is the server's own."""
         return await self._search(f"SINCE {at:%d-%b-%Y}")
 
     async def _search(self, criteria: str) -> list[int]:
@@ -115,12 +169,15 @@ class Mailbox:
 
     async def facts(self, uids: Sequence[int]) -> list[Known]:
         """Size and time of these mails; those that are gone are left out."""
-        if not uids:
-            return []
-        said = await self._ok(
-            self._client.uid("fetch", _set_of(uids), "(UID RFC822.SIZE INTERNALDATE)"), "fetch"
-        )
-        return sorted((known for line in said if (known := _known(bytes(line)))), key=lambda one: one.uid)
+        found: dict[int, Known] = {}
+        for start in range(0, len(uids), _CHUNK):
+            chunk = uids[start : start + _CHUNK]
+            asked = self._client.uid("fetch", _set_of(chunk), "(UID RFC822.SIZE INTERNALDATE)")
+            for line in await self._ok(asked, "fetch"):
+                # A server may tell of other mails in between, whose flags somebody changed.
+                if (known := _known(bytes(line))) and known.uid in chunk:
+                    found[known.uid] = known
+        return [found[uid] for uid in sorted(found)]
 
     async def raw(self, uid: int, *, head_only: bool = False) -> bytes:
         """A mail's bytes, or those of its head; b"" where it is gone. It stays unseen."""
@@ -141,40 +198,35 @@ class Mailbox:
         return bool(self._client.has_capability("IDLE"))
 
     async def wait(self, seconds: float) -> None:
-        """Until the server announces mail, at most so long; a server that can't is asked whether it is still there."""
+        """Until the server announces mail, at most so long; one that can't announce any is asked whether it is still
+        there.
+        """
+        if self._wire.announced.is_set():
+            return
         if not self.announces:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
-                    await self._lost.wait()
+                    await self._guarded(self._wire.announced.wait(), None)
             await self._ok(self._client.noop(), "NOOP")
             return
         idle = await self._guarded(self._client.idle_start(timeout=seconds + COMMAND_SECONDS))
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
-                    await self._announced()
+                    await self._guarded(self._wire.announced.wait(), None)
         finally:
             self._client.idle_done()
         await self._guarded(idle)
 
-    async def _announced(self) -> None:
-        while True:
-            pushed = await self._guarded(self._client.wait_server_push(), None)
-            lines = pushed if isinstance(pushed, list) else [pushed]
-            if any(word in bytes(line).upper() for line in lines for word in _PUSHES):
-                return
-            if any(bytes(line).upper().startswith(b"BYE") for line in lines):
-                raise Lost("the mail server says good-bye")
-
     async def close(self) -> None:
         """Leave politely if the server is there, and close in any case."""
-        if not self._lost.is_set():
+        if not self._wire.lost.is_set():
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(2.0):
                     await self._client.logout()
-        transport = getattr(self._client.protocol, "transport", None)
-        if transport is not None:
-            transport.abort()
+        for task in (*self._client.tasks, *self._wire.tasks):
+            task.cancel()
+        self._wire.transport.abort()
 
     async def _ok(
         self, command: Awaitable[Any], what: str, seconds: float = COMMAND_SECONDS
@@ -204,18 +256,15 @@ class Mailbox:
         return result
 
     async def _until_lost(self) -> None:
-        await self._lost.wait()
-        raise Lost("the connection to the mail server broke")
+        await self._wire.lost.wait()
+        raise Lost(self._wire.why)
 
 
-async def _reachable(host: str, port: int, context: ssl.SSLContext | None) -> None:
-    """Connect once beforehand: the library keeps to itself why it can't."""
+async def _connected(host: str, port: int, context: ssl.SSLContext | None) -> _Wire:
+    loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
-            _, writer = await asyncio.open_connection(host, port, ssl=context)
-            writer.close()
-            with contextlib.suppress(OSError, ssl.SSLError):
-                await writer.wait_closed()
+            _, wire = await loop.create_connection(lambda: _Wire(loop), host, port, ssl=context)
     except ssl.SSLCertVerificationError as error:
         raise Lost(
             f"{host} shows a certificate that can't be trusted ({error.verify_message}); name your own authority's "
@@ -225,6 +274,19 @@ async def _reachable(host: str, port: int, context: ssl.SSLContext | None) -> No
         raise Lost(f"{host}:{port} does not answer") from None
     except OSError as error:
         raise Lost(f"{host}:{port} can't be reached ({error.strerror or error})") from None
+    return wire
+
+
+def _on_the_wire(folder: str) -> str:
+    """A folder's name in modified UTF-7 (RFC 3501, 5.1.3)."""
+    return re.sub(r"&|[^ -~]+", lambda found: f"&{_base64(found[0])}-", folder)
+
+
+def _base64(text: str) -> str:
+    if text == "&":
+        return ""
+    encoded = b2a_base64(text.encode("utf-16-be"), newline=False).decode()
+    return encoded.rstrip("=").replace("/", ",")
 
 
 def _set_of(uids: Iterable[int]) -> str:
@@ -232,14 +294,14 @@ def _set_of(uids: Iterable[int]) -> str:
 
 
 def _known(line: bytes) -> Known | None:
-    if not (_FACTS.search(line) and (uid := _UID.search(line))):
+    uid, size, date = _UID.search(line), _SIZE.search(line), _DATE.search(line)
+    if not (_FACTS.search(line) and uid and size):
         return None
-    size, date = _SIZE.search(line), _DATE.search(line)
     at = datetime.now(UTC)
     if date is not None:
         with contextlib.suppress(ValueError):
             at = datetime.strptime(date[1].decode().strip(), "%d-%b-%Y %H:%M:%S %z").astimezone(UTC)
-    return Known(int(uid[1]), int(size[1]) if size else 0, at)
+    return Known(int(uid[1]), int(size[1]), at)
 
 
 def _words(lines: Sequence[bytes | bytearray]) -> str:
