@@ -187,7 +187,7 @@ class LoopbackChannel:
     def is_confirmed(self, message: Inbound) -> bool:
         return Event("confirmed", message.key) in self.log
 
-    async def until(self, predicate: Callable[[], object], seconds: float = 5.0) -> None:
+    async def until(self, predicate: Callable[[], object], seconds: float = 15.0) -> None:
         """Wait until this is true; asked whenever something happens here. Raises TimeoutError with the log."""
         try:
             async with asyncio.timeout(seconds), self._changed:

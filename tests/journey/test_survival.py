@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 from contextlib import closing
 from functools import partial
@@ -11,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import StorageError
 from bot.gateway.people import Person, Roster
 from bot.safety.rules import Role
 from bot.storage import inbox as rows
@@ -93,7 +91,7 @@ async def test_a_day_without_network_is_no_reason_to_die_and_all_arrives_then(tm
     ):
         app.people.adopt(Roster(app.people.owner, {("chat", "1"): ANN}, {}))
         channel.say("hello")
-        await channel.until(lambda: channel.order("failed"))
+        await channel.until(lambda: channel.order("failed"), 30)
         for _ in range(59):
             failed = len(channel.order("failed"))
             now[0] += 1_500.0
@@ -103,7 +101,7 @@ async def test_a_day_without_network_is_no_reason_to_die_and_all_arrives_then(tm
             assert await app.liveness.hanging() == ""
         now[0] += 1_500.0
         app.outbox.nudge("chat")
-        await channel.until(lambda: channel.seen() == ["Here I am."])
+        await channel.until(lambda: channel.seen() == ["Here I am."], 30)
 
 
 async def test_a_database_that_another_program_locks_costs_no_message(tmp_path: Path) -> None:
@@ -114,20 +112,11 @@ async def test_a_database_that_another_program_locks_costs_no_message(tmp_path: 
     ):
         app.people.adopt(Roster(app.people.owner, {("chat", "1"): ANN}, {}))
         channel.say("before")
-        await channel.until(lambda: channel.seen() == ["One."])
+        await channel.until(lambda: channel.seen() == ["One."], 30)
         with closing(sqlite3.connect(tmp_path / "data" / "nanobot.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             message = channel.say("while it is locked")
-            await channel.until(lambda: channel.order("refused"))
+            await channel.until(lambda: channel.order("refused"), 30)
             assert not channel.is_confirmed(message), "it stays with the sender's server"
             other.execute("ROLLBACK")
-        await channel.until(lambda: channel.seen() == ["One.", "Two."])
-
-
-async def test_a_read_only_folder_is_named_before_anything_is_taken(tmp_path: Path) -> None:
-    if os.getuid() == 0:
-        pytest.skip("root writes everywhere")
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data").chmod(0o500)
-    with pytest.raises(StorageError, match="check who owns the folder"):
-        await Database.open(tmp_path / "data" / "nanobot.db")
+        await channel.until(lambda: channel.seen() == ["One.", "Two."], 30)
