@@ -44,6 +44,8 @@ class Account:
     children_left: int
     exit_code: int
     faults: int = 0
+    shown: list[str] = field(default_factory=list)
+    """Where what was doubled is seen."""
     samples: list[Sample] = field(default_factory=list)
 
     @property
@@ -71,6 +73,13 @@ class Account:
             taken |= set(numbers)
             answered |= set(numbers) if state == "done" and turn in settled else set()
         plain, marked = tally(people)
+        doubled = {number for number in sent if plain[number] > 1}
+        shown = [
+            f"{each.kind} {where}: {text!r}"
+            for each in people
+            for where, text in each.seen()
+            if doubled & set(NUMBER.findall(text))
+        ]
         return cls(
             sent=len(sent),
             taken=len(taken),
@@ -78,7 +87,8 @@ class Account:
             lost=[number for number in sent if number not in answered],
             unseen=[number for number in sent if not plain[number] and not marked[number]],
             repeated_and_marked=sum(marked.values()),
-            doubled=[number for number in sent if plain[number] > 1],
+            doubled=sorted(doubled),
+            shown=shown,
             kills=kills,
             children_left=left,
             exit_code=code,
@@ -99,6 +109,7 @@ def report(account: Account, plot: Path | None) -> str:
         f"processes left over {account.children_left}",
         f"exit code           {account.exit_code}",
     ]
+    lines += account.shown[:40]
     samples = account.samples
     if len(samples) > _FEWEST and not account.kills:
         # The first minutes fill caches; what counts is how it goes on.
