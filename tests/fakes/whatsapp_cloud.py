@@ -19,8 +19,6 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
-from email.parser import BytesParser
-from email.policy import HTTP
 from typing import Any, Self
 
 import httpx
@@ -31,6 +29,7 @@ from starlette.routing import Route
 
 from channels.webhook import Bounds, listening
 from tests.fakes import whatsapp_deliveries as made
+from tests.fakes.whatsapp_answers import Cut, form_of, refusal
 from tests.fakes.whatsapp_checks import UPLOADS, faults, mark_faults
 from tests.fakes.whatsapp_deliveries import Payload
 
@@ -231,7 +230,7 @@ class WhatsAppFake:
         self.sent.append(shown)
         self._tell(shown)
         if self._dropping("messages"):
-            return _Cut()
+            return Cut()
         contact = {"input": to, "wa_id": to}
         return JSONResponse(
             {"messaging_product": "whatsapp", "contacts": [contact], "messages": [{"id": shown.ref}]}
@@ -254,7 +253,7 @@ class WhatsAppFake:
     async def _upload(self, request: Request) -> Response:
         if (early := await self._checked(request, "media")) is not None:
             return early
-        form = _form(request.headers["content-type"], await request.body())
+        form = form_of(request.headers["content-type"], await request.body())
         if form.get("messaging_product") != b"whatsapp" or "file" not in form:
             return refusal(100, details="messaging_product and file are needed")
         data, mime = form["file"], form.get("type", b"").decode()
@@ -312,7 +311,7 @@ class WhatsAppFake:
             self._faults[0] = replace(first, after=first.after - 1)
             return None
         self._faults.popleft()
-        return _Cut() if first.drop else first.response
+        return Cut() if first.drop else first.response
 
     def _dropping(self, path: str) -> bool:
         if self._faults and self._faults[0].path == path and self._faults[0].done:
@@ -338,37 +337,3 @@ class WhatsAppFake:
             return 0
         self.answers.append(response.status_code)
         return response.status_code
-
-
-def _form(content_type: str, body: bytes) -> dict[str, bytes]:
-    """The fields of a multipart/form-data body."""
-    head = f"Content-Type: {content_type}\r\n\r\n".encode()
-    whole = BytesParser(policy=HTTP).parsebytes(head + body)
-    found = {}
-    for one in whole.iter_parts():
-        content = one.get_payload(decode=True)
-        assert isinstance(content, bytes)
-        found[str(one.get_param("name", header="content-disposition"))] = content
-    return found
-
-
-class _Cut(Response):
-    """Ends the connection in the middle of the head of an answer that promises more."""
-
-    def __init__(self) -> None:
-        super().__init__(b"", headers={"content-length": "100"})
-
-
-def refusal(
-    code: int, status: int = 400, *, message: str = "", details: str = "", **more: Any
-) -> JSONResponse:
-    """One of Meta's errors: https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes"""
-    error = {
-        "message": message or f"(#{code}) It failed",
-        "type": "OAuthException",
-        "code": code,
-        "error_data": {"messaging_product": "whatsapp", "details": details},
-        "fbtrace_id": "AbCdEf",
-        **more,
-    }
-    return JSONResponse({"error": error}, status)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from channels.markup import parse, visible, whatsapp
+from channels.markup import parse, visible, well_formed, whatsapp
 from channels.split import rendered, split
 
 MESSAGE_LIMIT = 4096
@@ -20,4 +20,4 @@ def pieces(markdown: str) -> list[str]:
 def written(markdown: str) -> str:
     """Markdown in WhatsApp's marks; as it is where nothing of it would be seen."""
     events = parse(markdown)
-    return whatsapp(events) if visible(events).strip() else markdown
+    return whatsapp(events) if visible(events).strip() else well_formed(markdown)

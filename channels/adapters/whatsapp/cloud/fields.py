@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from channels.markup import well_formed
+
 Holder = Mapping[str, Any]
 
 
@@ -22,10 +24,12 @@ def parts(holder: Holder, name: str) -> Sequence[Holder]:
 
 
 def words(holder: Holder, name: str) -> str:
-    """A text in an object; numbers count as texts, anything else as ""."""
+    """A text in an object, of which lone surrogates are replaced, since they can't be stored; numbers count as texts,
+    anything else as "".
+    """
     found = holder.get(name)
     if isinstance(found, str):
-        return found
+        return well_formed(found)
     return str(found) if isinstance(found, int | float) and not isinstance(found, bool) else ""
 
 

@@ -15,15 +15,18 @@ T = TypeVar("T")
 
 
 class Flights:
-    """`stored_after` is how many seconds whoever sent a message takes at most to write down its reference."""
+    """`stored_after` is how many seconds whoever sent a message takes at most to write down its reference, `told_after`
+    how many WhatsApp takes mostly for its first status.
+    """
 
-    def __init__(self, monotonic: Callable[[], float], stored_after: float) -> None:
+    def __init__(self, monotonic: Callable[[], float], stored_after: float, told_after: float) -> None:
         self._monotonic = monotonic
         self._stored_after = stored_after
+        self._told_after = told_after
         self._sent: OrderedDict[str, tuple[str, float]] = OrderedDict()
         self._under_way = 0
         self._idle = asyncio.Event()
-        self._doubtful: OrderedDict[str, str] = OrderedDict()
+        self._doubtful: OrderedDict[str, tuple[str, float]] = OrderedDict()
         self._arrived: OrderedDict[str, bool] = OrderedDict()
 
     @contextmanager
@@ -47,16 +50,21 @@ class Flights:
 
     def doubt(self, tracker: str) -> None:
         """No answer came, so that nobody knows."""
-        _keep(self._doubtful, tracker, self._doubtful.get(tracker, ""))
+        _keep(self._doubtful, tracker, ("", self._monotonic()))
 
     def seen(self, tracker: str, ref: str) -> None:
         """A status tells of a message with this mark."""
         if tracker in self._doubtful:
-            self._doubtful[tracker] = ref
+            self._doubtful[tracker] = ref, self._monotonic()
 
     def landed(self, tracker: str) -> str:
         """The reference of a message that turned out to have been sent; "" where nothing tells so."""
-        return self._doubtful.get(tracker, "")
+        return self._doubtful.get(tracker, ("", 0.0))[0]
+
+    def in_doubt(self, tracker: str) -> float:
+        """How many seconds a status may still take that would tell so; 0 where nothing is in doubt."""
+        _, since = self._doubtful.get(tracker, ("", float("-inf")))
+        return max(0.0, since + self._told_after - self._monotonic())
 
     def first_arrival(self, ref: str) -> bool:
         """Whether this is the first time that it is told; read follows delivered, and both come twice."""

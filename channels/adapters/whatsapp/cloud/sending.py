@@ -21,6 +21,7 @@ from channels.adapters.whatsapp.common import written
 from channels.adapters.whatsapp.settings import Template
 from channels.base import Host
 from channels.errors import DeliveryError, NotSent, Unknown
+from channels.markup import well_formed
 from channels.types import Choice, File, Media, Outbound, Whose
 
 log = logging.getLogger(__name__)
@@ -35,16 +36,17 @@ _CLOSED_AGAIN = 6 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """Epoch seconds, and monotonic ones; `stored_after` as in `Flights`."""
+    """Epoch seconds, and monotonic ones; the other two as in `Flights`."""
 
     time: Callable[[], float]
     monotonic: Callable[[], float]
     stored_after: float
+    told_after: float
 
 
 class Sending:
     def __init__(self, graph: Graph, notes: Notes, standing: Standing, host: Host, clocks: Clocks) -> None:
-        self.flights = Flights(clocks.monotonic, clocks.stored_after)
+        self.flights = Flights(clocks.monotonic, clocks.stored_after, clocks.told_after)
         self.template: Template | None = None
         self.latest: dict[str, str] = {}
         """The last message that somebody wrote in each chat."""
@@ -59,8 +61,6 @@ class Sending:
     async def send(self, out: Outbound) -> str:
         """Returns the message's reference. Raises DeliveryError."""
         chat = out.address.chat
-        if ref := self.flights.landed(self._tracker(out)):
-            return ref
         self._check_rest(chat)
         if (await self._notes.chat(chat)).shut(self._clocks.time()):
             raise await self.shut_out(chat)
@@ -147,10 +147,10 @@ class Sending:
     async def _upload(self, out: Outbound, file: File, form: Parcel, caption: str) -> str:
         chat = out.address.chat
         try:
-            media_id = await self._graph.upload(file.path, file.name, form.mime)
+            media_id = await self._graph.upload(file.path, well_formed(file.name), form.mime)
         except GraphError as error:
             raise self.refused(chat, error) from error
-        payload = payloads.media(form.kind, media_id, file.name, caption)
+        payload = payloads.media(form.kind, media_id, well_formed(file.name), caption)
         tracker = self._tracker(out) if caption or not out.text.strip() else f"{self._tracker(out)}-file"
         return await self._post(chat, payload, tracker, self._answered(out))
 
@@ -158,6 +158,8 @@ class Sending:
         """Send it, marked so that its statuses tell of it also where the answer to the request is lost."""
         if ref := self.flights.landed(tracker):
             return ref
+        if wait := self.flights.in_doubt(tracker):
+            raise NotSent("WhatsApp may have taken it, which it is given the time to tell", retry_after=wait)
         request = {**payloads.to(chat), **payload, **(answered or {}), "biz_opaque_callback_data": tracker}
         with self.flights.sending():
             try:

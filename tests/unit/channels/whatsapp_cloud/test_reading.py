@@ -321,6 +321,12 @@ def test_what_is_for_another_number_is_left_alone() -> None:
     assert read(delivery(field="account_update", event="X"), PHONE_NUMBER_ID, nobody) == Delivery()
 
 
+def test_what_no_encoding_carries_is_replaced() -> None:
+    found = inbound("text", {"body": "a\ud800b"})
+    assert found is not None
+    assert found.text == "a\ufffdb"
+
+
 # Anything
 
 

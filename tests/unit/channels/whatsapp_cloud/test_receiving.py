@@ -48,6 +48,16 @@ async def test_the_challenge(asked: dict[str, str], status: int) -> None:
         made.signature(made.encoded(HELLO), APP_SECRET).upper(),
         "sha256=é",
     ],
+    ids=[
+        "none",
+        "empty",
+        "scheme only",
+        "other scheme",
+        "other secret",
+        "other bytes",
+        "upper case",
+        "not ASCII",
+    ],
 )
 async def test_what_meta_did_not_sign_is_refused_unread(header: str | None) -> None:
     async with scene() as s, httpx.AsyncClient() as http:

@@ -23,7 +23,8 @@ from channels.adapters.whatsapp.cloud.webhook import signed
 from channels.errors import NotSent, Refused
 from channels.types import Choice, File, Media
 from tests.fakes import whatsapp_deliveries as made
-from tests.fakes.whatsapp_cloud import APP_SECRET, VERSION, WhatsAppFake, refusal
+from tests.fakes.whatsapp_answers import refusal
+from tests.fakes.whatsapp_cloud import APP_SECRET, VERSION, WhatsAppFake
 from tests.unit.channels.whatsapp_cloud.scene import ANN, Scene, scene
 
 types: Any = pywa_types  # what it passes on there it does not mark as its own

@@ -228,6 +228,10 @@ async def test_a_lost_answer_without_a_status_is_repeated() -> None:
         s.wa.drops()
         with pytest.raises(Unknown):
             await s.send("hello", 7)
+        with pytest.raises(NotSent) as waits:
+            await s.send("hello", 7)
+        assert waits.value.retry_after is not None
+        s.clock.ahead += waits.value.retry_after
         await s.send("hello", 7)
         assert s.wa.shown(ANN) == ["hello"]
 
@@ -341,6 +345,14 @@ async def test_a_file_that_can_not_be_taken_is_refused_in_words(tmp_path: Path, 
         with pytest.raises(Refused, match=r"a\.pdf"):
             await s.send("", file=File(path, "a.pdf", "application/pdf"))
         assert not s.wa.media
+
+
+async def test_what_no_encoding_carries_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"content")
+    async with scene() as s:
+        await s.send("a\ud800b", file=File(tmp_path / "a", "a\udcff.txt", "text/plain"))
+        document = s.wa.sent[0].payload["document"]
+        assert (document["caption"], document["filename"]) == ("a\ufffdb", "a\ufffd.txt")
 
 
 async def test_a_fault_of_the_notes_does_not_undo_a_delivery() -> None:
