@@ -113,8 +113,8 @@ def test_a_command_that_is_named_is_there(where: str, line: str) -> None:
         try:
             parse(arguments)
         except typer.BadParameter as error:
-            # Text may leave out what a command is about.
-            assert type(error).__name__ == "MissingParameter", f"{where}: {error}"
+            if type(error).__name__ != "MissingParameter":  # text may leave out what a command is about
+                raise
 
 
 def test_every_command_has_help_with_an_example() -> None:

@@ -31,7 +31,7 @@ def with_secrets(text: str, folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("block", blocks("toml"), ids=str)
-def test_it_can_be_used(block: Block, tmp_path: Path) -> None:
+def test_it_can_be_used(block: Block, tmp_path: Path, examples: None) -> None:
     needed = "\n".join(_WITH.findall(block.text)).replace("; ", "\n")
     file = tmp_path / "config.toml"
     file.touch(mode=0o600)
