@@ -21,6 +21,8 @@ _WORKING_EVERY = 4.5
 _CLOSE_SECONDS = 5.0
 _PATIENCE = 25.0
 """Seconds after which "typing" alone looks like a dead bot."""
+UNFINISHED = "▌"
+"""Ends an answer that is being made: one that a crash leaves behind is told from the answer itself."""
 _STILL_WORKING = "⏳ Still working on it …"
 
 
@@ -101,7 +103,8 @@ class Preview:
         """Show a text for now; returns how many seconds the channel asked us to hold off."""
         self._in_flight = True
         try:
-            ref = await self._channel.preview(self._address, valid(text), self.ref)
+            shown = text if text == _STILL_WORKING else f"{text} {UNFINISHED}"
+            ref = await self._channel.preview(self._address, valid(shown), self.ref)
             self._shown = text
             if ref and ref != self.ref:
                 self.ref = ref

@@ -429,14 +429,14 @@ class _Aside:
 
 
 def _asides(found: Sequence[Aside]) -> list[_Aside]:
-    """By turn; one whose beginning was not read is left out."""
+    """By turn; one whose beginning was not read is left out, and one without an answer, which would be answered here."""
     grouped: dict[int, list[Aside]] = {}
     for aside in found:
         grouped.setdefault(aside.said.turn, []).append(aside)
     return [
         _Aside(number, turn[0].channel, turn[0].at, [_cut(_left_behind(one.said)) for one in turn])
         for number, turn in grouped.items()
-        if turn[0].said.role == "user"
+        if turn[0].said.role == "user" and turn[-1].said.role == "assistant"
     ]
 
 

@@ -19,7 +19,9 @@ def asked(body: dict[str, Any]) -> list[str]:
         if message["role"] == "assistant":
             break
         if message["role"] == "user":
-            found = NUMBER.findall(str(message["content"])) + found
+            # What was said in another chat is that chat's to answer.
+            here = [part for part in str(message["content"]).split("\n\n") if not part.startswith("(on ")]
+            found = NUMBER.findall("\n".join(here)) + found
     return list(dict.fromkeys(found))
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from typing import Protocol
 
+from bot.agent.preview import UNFINISHED
 from tests.contract.drivers.channel_email import STAMP, mail
 from tests.fakes.imap import ImapFake
 from tests.fakes.submission import Submission
@@ -160,10 +161,10 @@ def tally(people: list[People]) -> tuple[Counter[str], Counter[str]]:
     """(how often each number was answered, how often with a mark that it may be a repeat)."""
     plain: Counter[str] = Counter()
     marked: Counter[str] = Counter()
-    by_channel: dict[str, int] = defaultdict(int)
     for each in people:
         for _, text in each.seen():
-            by_channel[each.kind] += 1
+            if text.endswith(UNFINISHED):
+                continue  # A preview that a kill left behind, which shows that it is none of the answers.
             for number in set(NUMBER.findall(text)):
                 (marked if MARK in text else plain)[number] += 1
     return plain, marked

@@ -77,7 +77,8 @@ async def test_text_is_edited_at_the_channels_pace_and_recorded_once() -> None:
     texts = channel.messages[0].history
     assert len(channel.messages) == 1
     assert 6 <= len(texts) <= 8
-    assert all(later.startswith(earlier) for earlier, later in pairwise(texts))
+    assert all(text.endswith(" ▌") for text in texts), "what is unfinished is told from an answer"
+    assert all(later.startswith(earlier[:-2]) for earlier, later in pairwise(texts))
     assert recorded == [channel.messages[0].ref]
 
 
@@ -89,7 +90,7 @@ async def test_a_stream_that_starts_over_replaces_what_was_shown() -> None:
         preview.restart()
         preview.add("right")
         await asyncio.sleep(3)
-    assert [message.text for message in channel.messages] == ["right"]
+    assert [message.text for message in channel.messages] == ["right ▌"]
 
 
 async def test_long_silence_is_broken_by_a_word() -> None:
@@ -99,7 +100,7 @@ async def test_long_silence_is_broken_by_a_word() -> None:
         assert channel.messages[0].text.startswith("⏳")
         preview.add("At last")
         await asyncio.sleep(3)
-    assert [message.text for message in channel.messages] == ["At last"]
+    assert [message.text for message in channel.messages] == ["At last ▌"]
 
 
 async def test_a_preview_of_unknown_fate_is_the_last() -> None:
