@@ -429,7 +429,7 @@ class _Aside:
 
 
 def _asides(found: Sequence[Aside]) -> list[_Aside]:
-    """By turn; one whose beginning was not read is left out, and one without an answer, which would be answered here."""
+    """By turn; one whose beginning was not read is left out, and one without an answer: it would get one here."""
     grouped: dict[int, list[Aside]] = {}
     for aside in found:
         grouped.setdefault(aside.said.turn, []).append(aside)
