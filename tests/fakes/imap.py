@@ -37,6 +37,12 @@ class ImapFake:
         self.password = "sesame"
         self.idle = idle
         self.commands: list[str] = []
+        self.refusal = ""
+        """What a log-in is answered with, if not by the password."""
+        self.broken: set[int] = set()
+        """UIDs of mails at whose text the connection breaks."""
+        self.meanwhile = b""
+        """Arrives once, between a search and the end of its answer."""
         self._next = 1
         self._server: asyncio.Server | None = None
         self._arrived = asyncio.Event()
@@ -130,12 +136,13 @@ class _Session:
         self._server.logins += 1
         word = rest.rsplit(maxsplit=1)[-1].strip('"')
         good = word == self._server.password
-        self._say(f"{tag} OK logged in" if good else f"{tag} NO [AUTHENTICATIONFAILED] wrong password")
+        refusal = self._server.refusal or ("" if good else "[AUTHENTICATIONFAILED] wrong password")
+        self._say(f"{tag} NO {refusal}" if refusal else f"{tag} OK logged in")
 
     async def _select(self, tag: str, _rest: str) -> None:
         mails = self._server.mails
         self._known = len(mails)
-        following = max((mail.uid for mail in mails), default=0) + 1
+        following = self._server._next
         self._say(f"* {len(mails)} EXISTS")
         self._say("* FLAGS (\\Seen)")
         self._say(f"* OK [UIDVALIDITY {self._server.validity}] valid")
@@ -150,7 +157,11 @@ class _Session:
         elif words[0] == "SINCE":
             day = datetime.strptime(words[1], "%d-%b-%Y").replace(tzinfo=UTC).date()
             found = [mail.uid for mail in self._server.mails if mail.at.date() >= day]
+        meanwhile, self._server.meanwhile = self._server.meanwhile, b""
+        if meanwhile:
+            self._server.deliver(meanwhile)
         self._say(f"* SEARCH {' '.join(map(str, found))}".rstrip())
+        self._announce()
         self._say(f"{tag} OK found")
 
     async def _uid_fetch(self, tag: str, rest: str) -> None:
@@ -159,6 +170,9 @@ class _Session:
         for number, mail in enumerate(self._server.mails, start=1):
             if mail.uid not in chosen:
                 continue
+            if "[]" in what and mail.uid in self._server.broken:
+                self._writer.transport.abort()
+                return
             if "BODY" in what.upper():
                 data = mail.raw if "HEADER" not in what.upper() else mail.raw.partition(b"\r\n\r\n")[0]
                 name = what.strip("()").replace(".PEEK", "")

@@ -38,15 +38,19 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """The name a server stamps with. `sure`: the server that received the mails has the same organisation's name."""
+    """The name a server stamps with. `sure`: a server of that organisation received each of the mails after, or as,
+    the stamp was written.
+    """
 
     authserv_id: str
     sure: bool
 
 
 def verdict(headers: Headers, sender: str, authserv_id: str) -> Verdict:
-    """Of a mail's header, its one From address and the name that the owner's server stamps with."""
-    own = authserv_id.strip().lower()
+    """Of a mail's header, its one From address and the name that the owner's server stamps with: a provider's many
+    servers are "*.example.org".
+    """
+    own = _one_of(headers, authserv_id.strip().lower())
     values = headers.all(_STAMP)
     stamps = [read_stamp(value) for value in values]
     if not own or not stamps:
@@ -69,19 +73,34 @@ def verdict(headers: Headers, sender: str, authserv_id: str) -> Verdict:
     return _proof([result for results in counted for result in results], domain_of(sender))
 
 
+def stamped(headers: Headers, authserv_id: str) -> bool:
+    """Whether the owner's server stamped this mail at all, whatever it found."""
+    return bool(_topmost(headers, _one_of(headers, authserv_id.strip().lower())))
+
+
+def _one_of(headers: Headers, own: str) -> str:
+    """Of a name that stands for many, the one that wrote the topmost stamp."""
+    if not own.startswith("*."):
+        return own
+    stamp = read_stamp(headers.one(_STAMP))
+    name = _name(stamp) if stamp else ""
+    return name if name.endswith(own[1:]) else own
+
+
 def learn(mails: Iterable[Headers]) -> Learned | None:
     """The name in the topmost stamp of mails that the owner's server delivered; None where there is none, or where
     they differ.
     """
-    names, by = set(), set()
+    names, by = set(), []
     for headers in mails:
         if top := headers.one(_STAMP):
             stamp = read_stamp(top)
             names.add(_name(stamp) if stamp else "")
-            by |= {organisation(domain_of(host)) for host in _receivers(headers)}
+            by.append({organisation(domain_of(host)) for host in _receivers(headers)} - {""})
     if len(names) != 1 or not (name := names.pop()):
         return None
-    return Learned(name, organisation(domain_of(name)) in by - {""})
+    own = organisation(domain_of(name))
+    return Learned(name, all(own in received for received in by))
 
 
 def _shown(own: str) -> str:
@@ -93,14 +112,20 @@ def _name(stamp: Stamp) -> str:
 
 
 def _receivers(headers: Headers) -> list[str]:
-    """The names of the servers around the topmost stamp: those above it, and the one that stands next below."""
-    found, below = [], False
+    """The names of the servers that received the mail above its topmost stamp, which no sender can write; where the
+    stamp stands at the top, of the one below it.
+    """
+    found: list[str] = []
+    below = False
     for name, value in headers.fields:
-        if name.lower() == "received" and (match := _RECEIVED_BY.search(value)):
-            found.append(match[1])
+        below = below or name.lower() == _STAMP
+        if name.lower() == "received":
+            if below and found:
+                break
+            match = _RECEIVED_BY.search(value)
+            found.append(match[1] if match else "")
             if below:
                 break
-        below = below or name.lower() == _STAMP
     return found
 
 

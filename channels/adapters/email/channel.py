@@ -11,7 +11,7 @@ from pathlib import Path
 
 from channels.adapters.email import smtp, threads
 from channels.adapters.email.compose import Enclosure, Letter, compose, encode
-from channels.adapters.email.domains import domain_of
+from channels.adapters.email.domains import domain_of, on_the_wire
 from channels.adapters.email.notes import Notes, Thread
 from channels.adapters.email.receiver import Pace, Receiver
 from channels.adapters.email.settings import EmailSettings
@@ -30,6 +30,8 @@ _MESSAGE_LIMIT = 30 * 2**20
 _PATIENCE = 60.0
 _FIRST_SUBJECT = 80
 _LOOK_AGAIN = 60.0
+_LINES = 3
+"""Connections at once: providers refuse those who make many."""
 
 
 class EmailChannel:
@@ -44,6 +46,7 @@ class EmailChannel:
         self._notes = Notes(host.store)
         self._receiver = Receiver(settings, host, self._notes, pace or Pace())
         self._context: ssl.SSLContext | None = None
+        self._lines = asyncio.Semaphore(_LINES)
         self._sent_at: float | None = None
 
     @property
@@ -76,21 +79,24 @@ class EmailChannel:
 
     async def send(self, out: Outbound) -> Receipt:
         letter = await self._letter(out)
-        try:
-            client = await smtp.connected(self._settings, await self._trust())
-        except smtp.LoginRefused as error:
-            self._host.tell(error.detail)
-            raise
-        try:
-            most = smtp.room(client, _MESSAGE_LIMIT)
-            raw = await asyncio.to_thread(lambda: encode(compose(letter, most)))
-            await smtp.send(client, self._settings.address, letter.to, raw)
-        except Unknown as error:
-            # The same Message-ID again: the reader's server or program shows a repeated mail once.
-            log.info("email: %s", error.detail)
-            raise
-        finally:
-            client.close()
+        context = await self._trust()
+        async with self._lines:
+            try:
+                client = await smtp.connected(self._settings, context)
+            except smtp.LoginRefused as error:
+                self._host.tell(error.detail)
+                raise
+            try:
+                most = smtp.room(client, _MESSAGE_LIMIT)
+                raw = await asyncio.to_thread(lambda: encode(compose(letter, most)))
+                await smtp.send(client, on_the_wire(self._settings.address), on_the_wire(letter.to), raw)
+                await smtp.leave(client)
+            except Unknown as error:
+                # The same Message-ID again: the reader's server or program shows a repeated mail once.
+                log.info("email: %s", error.detail)
+                raise
+            finally:
+                client.close()
         self._sent_at = time.time()
         return Receipt(letter.message_id)
 
@@ -158,8 +164,14 @@ def trusting(ca_file: str | None) -> ssl.SSLContext:
 
 def _heading(out: Outbound, thread: Thread | None) -> tuple[str, str, tuple[str, ...]]:
     """Subject, In-Reply-To and References."""
-    if thread is None:
+    if thread is None and not out.reply_to:
         first = next((line.strip("# *_`") for line in out.text.splitlines() if line.strip()), "")
         return (first[:_FIRST_SUBJECT] or "A message from your assistant"), "", ()
-    references = threads.reply_references(thread.message_id, thread.in_reply_to, thread.references)
-    return threads.reply_subject(thread.subject), thread.message_id, references
+    # Of a thread that is no longer remembered only the mail that this answers is known.
+    newest = thread or Thread("", out.reply_to)
+    answered = out.reply_to or newest.message_id
+    return (
+        threads.reply_subject(newest.subject),
+        answered,
+        threads.reply_references(answered, newest.in_reply_to, newest.references),
+    )

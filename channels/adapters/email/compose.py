@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 
 from channels.adapters.email.addresses import is_address
 from channels.adapters.email.charsets import printable
-from channels.adapters.email.domains import domain_of
+from channels.adapters.email.domains import on_the_wire
 from channels.adapters.email.headers import is_made_up
 from channels.errors import Refused
 from channels.events import plain
@@ -108,12 +108,11 @@ def _enclose(message: EmailMessage, enclosure: Enclosure) -> None:
 
 
 def _mailbox(address: str, name: str) -> str:
-    local, at, domain = address.rpartition("@")
-    if not local.isascii():
+    if not address.rpartition("@")[0].isascii():
         raise Refused(
             f"mail to {address} needs a server that takes addresses in other letters, which isn't supported"
         )
-    spec = f"{local}{at}{domain_of(domain)}"
+    spec = on_the_wire(address)
     if not is_address(spec):
         raise Refused(f"{_one_line(address, 100)!r} is no mail address")
     shown = _one_line(name, 100)

@@ -22,6 +22,11 @@ def domain_of(address: str) -> str:
     return domain if _DOMAIN.fullmatch(domain) else ""
 
 
+def on_the_wire(address: str) -> str:
+    """An address with its domain in ASCII."""
+    return f"{address.rpartition('@')[0]}@{domain_of(address)}"
+
+
 def organisation(domain: str) -> str:
     """The organisational domain (RFC 7489, 3.2): what somebody registered below a public suffix.
 

@@ -10,7 +10,7 @@ from channels.adapters.email import smtp
 from channels.adapters.email.channel import trusting
 from channels.adapters.email.imap import Denied, Lost, Mailbox
 from channels.adapters.email.notes import Notes
-from channels.adapters.email.receiver import UNKNOWN_STAMP
+from channels.adapters.email.proof import unknown
 from channels.adapters.email.settings import EmailSettings
 from channels.base import Examined, Host
 from channels.errors import NotSent
@@ -40,9 +40,15 @@ async def examine(settings: EmailSettings, host: Host) -> AsyncGenerator[Examine
     else:
         client.close()
         yield Examined("ok", "sending mail", f"{settings.login} at {settings.smtp_host}")
-    stamped_by = settings.authserv_id or await Notes(host.store).authserv_id()
+    notes = Notes(host.store)
+    stamped_by = settings.authserv_id or await notes.authserv_id()
     if stamped_by:
         learned = "" if settings.authserv_id else " (learned from the mailbox)"
         yield Examined("ok", "mail's senders", f"proved by what {stamped_by} stamps{learned}")
     else:
-        yield Examined("warning", "mail's senders", UNKNOWN_STAMP, "set `authserv_id` in [channels.email]")
+        yield Examined(
+            "warning",
+            "mail's senders",
+            unknown(await notes.supposed_id()),
+            "set `authserv_id` in [channels.email]",
+        )

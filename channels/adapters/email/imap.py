@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import re
 import ssl
-from binascii import b2a_base64
 from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from typing import Any, TypeVar
 
 from aioimaplib import aioimaplib
 
+from channels.adapters.email.folder import folder_name
 from channels.adapters.email.settings import EmailSettings
 
 T = TypeVar("T")
@@ -26,6 +26,7 @@ T = TypeVar("T")
 CONNECT_SECONDS = 20.0
 COMMAND_SECONDS = 30.0
 _FETCH_SECONDS = 180.0
+_GOODBYE_SECONDS = 0.5
 _VALIDITY = re.compile(rb"\[UIDVALIDITY (\d+)\]", re.IGNORECASE)
 _NEXT = re.compile(rb"\[UIDNEXT (\d+)\]", re.IGNORECASE)
 _FACTS = re.compile(rb"FETCH \((.*)\)", re.IGNORECASE | re.DOTALL)
@@ -140,7 +141,7 @@ class Mailbox:
         await self._guarded(self._wire.capability())
 
     async def _open_folder(self, settings: EmailSettings) -> None:
-        opened = await self._guarded(self._client.select(aioimaplib.quoted(_on_the_wire(settings.folder))))
+        opened = await self._guarded(self._client.select(aioimaplib.quoted(folder_name(settings.folder))))
         if opened.result != "OK":
             raise Denied(f"{settings.imap_host} has no folder {settings.folder!r} ({_words(opened.lines)})")
         lines = b"\n".join(bytes(line) for line in opened.lines)
@@ -220,9 +221,10 @@ class Mailbox:
 
     async def close(self) -> None:
         """Leave politely if the server is there, and close in any case."""
-        if not self._wire.lost.is_set():
+        # A connection that is left while it begins to idle would not hear us.
+        if not self._wire.lost.is_set() and not self._client.has_pending_idle():
             with contextlib.suppress(Exception):
-                async with asyncio.timeout(2.0):
+                async with asyncio.timeout(_GOODBYE_SECONDS):
                     await self._client.logout()
         for task in (*self._client.tasks, *self._wire.tasks):
             task.cancel()
@@ -275,18 +277,6 @@ async def _connected(host: str, port: int, context: ssl.SSLContext | None) -> _W
     except OSError as error:
         raise Lost(f"{host}:{port} can't be reached ({error.strerror or error})") from None
     return wire
-
-
-def _on_the_wire(folder: str) -> str:
-    """A folder's name in modified UTF-7 (RFC 3501, 5.1.3)."""
-    return re.sub(r"&|[^ -~]+", lambda found: f"&{_base64(found[0])}-", folder)
-
-
-def _base64(text: str) -> str:
-    if text == "&":
-        return ""
-    encoded = b2a_base64(text.encode("utf-16-be"), newline=False).decode()
-    return encoded.rstrip("=").replace("/", ",")
 
 
 def _set_of(uids: Iterable[int]) -> str:

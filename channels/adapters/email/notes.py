@@ -8,16 +8,19 @@ from dataclasses import asdict, dataclass
 from channels.adapters.email.mail import Mail
 from channels.base import Store
 
+_THREADS = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """Mails of the folder numbered by `validity` were read up to `uid`. `since`: mail that arrived before (epoch
-    seconds) was there before the assistant, and is nobody's question.
+    seconds) was there before the assistant, and is nobody's question. `at`: when the mailbox was last read (likewise).
     """
 
     validity: int
     uid: int
     since: float
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +60,30 @@ class Notes:
         await self._store.save("cursor", asdict(cursor))
 
     async def authserv_id(self) -> str:
+        """The learned name; "" where none was."""
         known = await self._store.load("authserv_id")
-        return "" if known is None else str(known["name"])
+        return str(known["name"]) if known and known["sure"] else ""
+
+    async def supposed_id(self) -> str:
+        """A name that only the owner can tell to be right; "" where there is none."""
+        known = await self._store.load("authserv_id")
+        return str(known["name"]) if known and not known["sure"] else ""
 
     async def learned(self, authserv_id: str) -> None:
-        await self._store.save("authserv_id", {"name": authserv_id})
+        await self._store.save("authserv_id", {"name": authserv_id, "sure": True})
+
+    async def suppose(self, authserv_id: str) -> None:
+        await self._store.save("authserv_id", {"name": authserv_id, "sure": False})
 
     async def thread(self, key: str) -> Thread | None:
         known = await self._store.load(f"thread:{key}")
         return None if known is None else Thread(**{**known, "references": tuple(known["references"])})
 
     async def keep_thread(self, key: str, thread: Thread) -> None:
+        """Keep what answers into a thread need; of too many threads the oldest is forgotten."""
+        kept = await self._store.load("threads") or {"keys": []}
+        keys = [one for one in kept["keys"] if one != key]
         await self._store.save(f"thread:{key}", asdict(thread))
+        await self._store.save("threads", {"keys": [*keys, key][-_THREADS:]})
+        for forgotten in keys[: -_THREADS + 1]:
+            await self._store.delete(f"thread:{forgotten}")

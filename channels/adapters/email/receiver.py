@@ -6,19 +6,19 @@ import asyncio
 import logging
 import ssl
 import time
-from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from channels.adapters.email import authenticity, guard, mail, threads
+from channels.adapters.email.charsets import printable
 from channels.adapters.email.headers import read_headers
 from channels.adapters.email.imap import Denied, Known, Lost, Mailbox
-from channels.adapters.email.mail import BadMail, Limits, Mail
-from channels.adapters.email.notes import Cursor, Notes, Thread
+from channels.adapters.email.notes import Cursor, Notes
 from channels.adapters.email.settings import EmailSettings
+from channels.adapters.email.sorting import Sorted, Sorter
 from channels.base import Host
-from channels.types import Address, DeliveryReport, Inbound, Report, Sender, Take
+from channels.types import Inbound, Report, Take
 
 log = logging.getLogger(__name__)
 
@@ -27,14 +27,19 @@ RENEW_SECONDS = 240.0
 by its end (RFC 2177 asks for less than 29 minutes).
 """
 _BATCH = 20
+_HEAD = 100_000
+"""Bytes that the head of a mail is counted with."""
 _RESYNC = 500
 """Most mails that are looked at again after the server has numbered its mails anew."""
+_OVERLAP_SECONDS = 2 * 86_400.0
+"""How much older than the last look at the mailbox those may be."""
 _LEARN_FROM = 20
+_LEARN_WITHIN = 1000
+_WHOLE_TRIES, _TRIES = 4, 7
+"""After so many connections lost over one mail only its head is asked for, and then it is left alone."""
+_REASONS = 20
+_OTHER = "for other reasons"
 _WAITS = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0)
-UNKNOWN_STAMP = (
-    "it isn't known with which name your mail server stamps what it checked, so that no mail can prove its sender; "
-    "look for Authentication-Results in any mail and set `authserv_id` in [channels.email]"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,12 @@ class Standing:
     beat: float | None = None
     aside: Counter[str] = field(default_factory=Counter)
 
+    def keep_aside(self, why: str) -> None:
+        """Count a mail; of too many reasons the rarer ones, which senders make up, are not told apart."""
+        why = " ".join(printable(why).split())[:150]
+        self.aside[why if why in self.aside or len(self.aside) < _REASONS else _OTHER] += 1
+        log.info("email: a mail is kept aside: %s", why)
+
     @property
     def notes(self) -> tuple[str, ...]:
         """One line for each reason for which mails were kept aside since the start."""
@@ -66,16 +77,6 @@ class Standing:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Handed:
-    """What one mail came to: a message, reports on our own mails, or why it is kept aside."""
-
-    inbound: Inbound | None = None
-    thread: Thread | None = None
-    reports: tuple[DeliveryReport, ...] = ()
-    aside: str = ""
-
-
 class Receiver:
     def __init__(self, settings: EmailSettings, host: Host, notes: Notes, pace: Pace) -> None:
         self.standing = Standing()
@@ -83,9 +84,8 @@ class Receiver:
         self._host = host
         self._notes = notes
         self._pace = pace
-        self._limits = Limits(mail=settings.max_mail * 2**20)
-        self._answered: dict[str, deque[float]] = {}
-        self._stamped_by = ""
+        self._sorter = Sorter(settings, notes, host.tell)
+        self._tries: Counter[int] = Counter()
 
     async def run(self, take: Take, report: Report, context: ssl.SSLContext) -> None:
         """Read for ever; whatever breaks is connected anew."""
@@ -117,6 +117,7 @@ class Receiver:
     async def _serve(self, take: Take, report: Report, context: ssl.SSLContext) -> None:
         mailbox = await Mailbox.open(self._settings, context)
         try:
+            await self._sorter.proof.load()
             await self._learn(mailbox)
             cursor = await self._begin(mailbox, take, report)
             while True:
@@ -130,133 +131,108 @@ class Receiver:
         if not self.standing.up:
             log.info("email: reading %s", self._settings.address)
         self.standing.up = True
-        self.standing.detail = "" if self._stamped_by else UNKNOWN_STAMP
+        self.standing.detail = self._sorter.proof.missing
         self.standing.beat = self._pace.monotonic()
 
     async def _learn(self, mailbox: Mailbox) -> None:
-        """Find out the name of the owner's server's stamp, unless it is known."""
-        self._stamped_by = self._settings.authserv_id or await self._notes.authserv_id()
-        if self._stamped_by:
-            return
-        newest = (await mailbox.after(0))[-_LEARN_FROM:]
-        heads = [read_headers(await mailbox.raw(uid, head_only=True)) for uid in newest]
-        learned = authenticity.learn(head for head in heads if head.one("Authentication-Results"))
-        if learned is not None and learned.sure:
-            self._stamped_by = learned.authserv_id
-            await self._notes.learned(learned.authserv_id)
-            log.info("email: the server stamps what it checked as %s", learned.authserv_id)
+        """Find out by what senders are proved, unless it is known."""
+        if self._sorter.proof.learns:
+            newest = (await mailbox.after(max(mailbox.following - _LEARN_WITHIN, 0)))[-_LEARN_FROM:]
+            heads = [await mailbox.raw(uid, head_only=True) for uid in newest]
+            await self._sorter.proof.learn([read_headers(head) for head in heads if head])
 
     async def _begin(self, mailbox: Mailbox, take: Take, report: Report) -> Cursor:
         """Where to go on. The first start begins at the end; a folder that is numbered anew is looked through again for
         what is not known yet, which the gate tells by the Message-IDs.
         """
         known = await self._notes.cursor()
+        # Whole seconds, as the mailbox's own times are.
+        now = float(int(self._pace.now()))
         if known is None:
-            # Whole seconds, as the mailbox's own times are.
-            cursor = Cursor(mailbox.validity, mailbox.following - 1, float(int(self._pace.now())))
-            await self._notes.read_up_to(cursor)
-            return cursor
-        if known.validity == mailbox.validity:
+            return await self._moved(Cursor(mailbox.validity, mailbox.following - 1, now, now))
+        if known.validity == mailbox.validity and known.uid < mailbox.following:
             return known
         log.warning("email: the server has numbered its mails anew; looking for what is not known yet")
-        since = datetime.fromtimestamp(known.since, UTC)
-        uids = (await mailbox.since(since))[-_RESYNC:]
-        found = [one for one in await mailbox.facts(uids) if one.at.timestamp() >= known.since]
-        await self._read(mailbox, found, take, report)
-        cursor = Cursor(mailbox.validity, max([mailbox.following - 1, *uids]), known.since)
-        await self._notes.read_up_to(cursor)
-        return cursor
+        # What came long before the last look was read then, and may be forgotten here by now.
+        oldest = max(known.since, known.at - _OVERLAP_SECONDS)
+        day_before = datetime.fromtimestamp(oldest, UTC) - timedelta(days=1)
+        uids = (await mailbox.since(day_before))[-_RESYNC:]
+        found = [one for one in await mailbox.facts(uids) if one.at.timestamp() >= oldest]
+        for portion in _portions(found, self._sorter.limits.mail):
+            await self._read(mailbox, portion, take, report, not_before=oldest)
+        return await self._moved(
+            Cursor(mailbox.validity, max([mailbox.following - 1, *uids]), known.since, now)
+        )
 
     async def _catch_up(self, mailbox: Mailbox, cursor: Cursor, take: Take, report: Report) -> Cursor:
         """Read what is new, some at a time."""
         new = await mailbox.after(cursor.uid)
+        if new:
+            await self._learn(mailbox)
         for start in range(0, len(new), _BATCH):
             batch = new[start : start + _BATCH]
-            await self._read(mailbox, await mailbox.facts(batch), take, report)
-            cursor = replace(cursor, uid=batch[-1])
-            await self._notes.read_up_to(cursor)
-            self.standing.beat = self._pace.monotonic()
+            for portion in _portions(await mailbox.facts(batch), self._sorter.limits.mail):
+                await self._read(mailbox, portion, take, report)
+                cursor = await self._moved(replace(cursor, uid=portion[-1].uid, at=self._pace.now()))
+            if cursor.uid < batch[-1]:  # those above are gone
+                cursor = await self._moved(replace(cursor, uid=batch[-1]))
         return cursor
 
-    async def _read(self, mailbox: Mailbox, known: Sequence[Known], take: Take, report: Report) -> None:
+    async def _moved(self, cursor: Cursor) -> Cursor:
+        await self._notes.read_up_to(cursor)
+        self._tries.clear()
+        self.standing.beat = self._pace.monotonic()
+        return cursor
+
+    async def _read(
+        self, mailbox: Mailbox, known: Sequence[Known], take: Take, report: Report, *, not_before: float = 0.0
+    ) -> None:
         """Hand mails over; those that were taken are marked as read once they are stored."""
         messages: list[Inbound] = []
         read: list[int] = []
         for one in known:
-            handed = await self._handed(mailbox, one)
-            for news in handed.reports:
+            found = await self._sorted(mailbox, one, not_before)
+            for news in found.reports:
                 await report(news)
-            if handed.aside:
-                self.standing.aside[handed.aside] += 1
-                log.info("email: a mail is kept aside: %s", handed.aside)
+            if found.aside or found.old:
+                if found.aside:
+                    self.standing.keep_aside(found.aside)
                 continue
-            if handed.inbound is not None and handed.thread is not None:
-                await self._notes.keep_thread(handed.inbound.address.thread, handed.thread)
-                messages.append(handed.inbound)
+            if found.inbound is not None and found.thread is not None:
+                await self._notes.keep_thread(found.inbound.address.thread, found.thread)
+                messages.append(found.inbound)
             read.append(one.uid)
         if messages:
             await take(messages)
             self.standing.received_at = self._pace.now()
         await mailbox.mark_seen(read)
 
-    async def _handed(self, mailbox: Mailbox, known: Known) -> _Handed:
-        too_large = known.size > self._limits.mail
-        raw = await mailbox.raw(known.uid, head_only=too_large)
+    async def _sorted(self, mailbox: Mailbox, known: Known, not_before: float) -> Sorted:
+        tries = self._tries[known.uid]
+        self._tries[known.uid] += 1
+        if tries >= _TRIES:
+            return Sorted(aside="the mail server does not hand it out")
+        cut = ""
+        if known.size > self._sorter.limits.mail:
+            cut = f"The mail has {known.size / 1e6:.0f} MB; only its head was read."
+        elif tries >= _WHOLE_TRIES:
+            cut = "The mail server did not hand out the whole mail; only its head was read."
+        raw = await mailbox.raw(known.uid, head_only=bool(cut))
         if not raw:
-            return _Handed(aside="it was gone before it could be read")
-        secret = await self._notes.secret()
-        failures = await asyncio.to_thread(guard.bounces, raw)
-        ours = [one for one in failures if threads.read_own_id(one.message_id, secret) is not None]
-        if ours:
-            reports = (
-                DeliveryReport(one.message_id, delivered=False, detail=f"{one.recipient}: {one.detail}")
-                for one in ours
-                if one.permanent
-            )
-            return _Handed(reports=tuple(reports))
-        try:
-            found = await asyncio.to_thread(mail.read, raw, self._limits)
-        except BadMail as error:
-            return _Handed(aside=str(error))
-        if why := self._refused(found):
-            return _Handed(aside=why)
-        return _Handed(self._inbound(found, known, secret, too_large=too_large), Thread.of(found))
-
-    def _refused(self, found: Mail) -> str:
-        """Why a mail is not for an answer; "" for one that is."""
-        if why := guard.automatic(found, (self._settings.address,)):
-            return why
-        verdict = authenticity.verdict(found.headers, found.sender, self._stamped_by)
-        if not verdict.authentic:
-            return f"its sender is not proved: {verdict.reason}"
-        now = self._pace.now()
-        times = self._answered.setdefault(found.sender, deque(maxlen=self._settings.per_hour))
-        if guard.too_often(times, now, guard.Rate(self._settings.per_hour)):
-            return f"{found.sender} wrote more than {self._settings.per_hour} mails within an hour"
-        times.append(now)
-        return ""
-
-    def _inbound(self, found: Mail, known: Known, secret: bytes, *, too_large: bool) -> Inbound:
-        thread = threads.thread_of(found.message_id, found.in_reply_to, found.references, secret)
-        notes = [*found.more]
-        if too_large:
-            notes.append(f"The mail has {known.size / 1e6:.0f} MB; only its head was read.")
-        return Inbound(
-            key=found.message_id,
-            address=Address("email", found.sender, thread),
-            sender=Sender(found.sender, found.sender_name),
-            text=_text(found, notes),
-            at=known.at,
-            ref=found.message_id,
-            attachments=found.attachments,
-            quotes=found.quotes,
-        )
+            return Sorted(aside="it was gone before it could be read")
+        return await self._sorter.sort(raw, known, cut=cut, not_before=not_before)
 
 
-def _text(found: Mail, notes: Sequence[str]) -> str:
-    """The sender's own words: with the subject where the mail begins a thread and is no command."""
-    body = found.text.strip()
-    if body.startswith("/"):
-        return body
-    subject = found.subject.strip() if found.begins else ""
-    return "\n\n".join(part for part in (subject, body, *(f"[{note}]" for note in notes)) if part)
+def _portions(known: Sequence[Known], most: int) -> Iterator[Sequence[Known]]:
+    """Mails in order, together of about so many bytes at most: all of a portion are in memory at once."""
+    portion: list[Known] = []
+    size = 0
+    for one in known:
+        here = one.size if one.size <= most else _HEAD
+        if portion and size + here > most:
+            yield portion
+            portion, size = [], 0
+        portion.append(one)
+        size += here
+    if portion:
+        yield portion

@@ -35,7 +35,9 @@ class EmailSettings(BaseModel):
     """"none" only for a server on this machine."""
     folder: str = Field(default="INBOX", min_length=1)
     authserv_id: str = ""
-    """The name with which your mail server stamps what it checked. Default: learned from the mailbox."""
+    """The name with which your mail server stamps what it checked, "*.example.org" for one with many names.
+    Default: learned from the mailbox.
+    """
     ca_file: str | None = Field(default=None, min_length=1)
     """Certificates to trust besides, for a mail server of one's own."""
     poll: float = Field(default=60.0, ge=5.0, le=600.0)

@@ -4,6 +4,7 @@ what broke off after that nobody knows.
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 
 import aiosmtplib
@@ -14,6 +15,7 @@ from aiosmtplib.errors import (
     SMTPResponseException,
 )
 
+from channels.adapters.email.domains import domain_of
 from channels.adapters.email.settings import EmailSettings
 from channels.errors import NotSent, Refused, Unknown
 
@@ -22,6 +24,7 @@ _DATA_SECONDS = 180.0
 _PERMANENT = 500
 """Codes from here on are final (RFC 5321, 4.2.1)."""
 _RETRY = 60.0
+_GOODBYE_SECONDS = 2.0
 
 
 class LoginRefused(NotSent):
@@ -34,6 +37,7 @@ async def connected(settings: EmailSettings, context: ssl.SSLContext) -> aiosmtp
     client = aiosmtplib.SMTP(
         hostname=host,
         port=port,
+        local_hostname=domain_of(settings.address),
         timeout=_SECONDS,
         use_tls=settings.smtp_security == "tls",
         start_tls=settings.smtp_security == "starttls",
@@ -44,6 +48,8 @@ async def connected(settings: EmailSettings, context: ssl.SSLContext) -> aiosmtp
         await client.login(settings.login, settings.password.get_secret_value())
     except SMTPAuthenticationError as error:
         client.close()
+        if error.code < _PERMANENT:
+            raise NotSent(f"{host} lets nobody in now: {_said(error)}", retry_after=_RETRY) from error
         raise LoginRefused(
             f"{host} refuses to log {settings.login} in ({error.code}); check `username` and `password` in "
             "[channels.email]: many providers want an app password",
@@ -53,6 +59,12 @@ async def connected(settings: EmailSettings, context: ssl.SSLContext) -> aiosmtp
         client.close()
         raise NotSent(f"the mail server {host}:{port} can't be used: {_why(error)}") from error
     return client
+
+
+async def leave(client: aiosmtplib.SMTP) -> None:
+    """Say good-bye, which some servers want to hear before they pass a mail on."""
+    with contextlib.suppress(SMTPException, OSError):
+        await client.quit(timeout=_GOODBYE_SECONDS)
 
 
 def room(client: aiosmtplib.SMTP, ours: int) -> int:
@@ -81,10 +93,14 @@ async def send(client: aiosmtplib.SMTP, sender: str, to: str, message: bytes) ->
 
 
 def _refusal(error: SMTPResponseException) -> NotSent | Refused:
-    said = f"{error.code} {' '.join(error.message.split())[:200]}"
+    said = _said(error)
     if error.code >= _PERMANENT:
         return Refused(f"the mail server refuses it: {said}")
     return NotSent(f"the mail server can't take it now: {said}", retry_after=_RETRY)
+
+
+def _said(error: SMTPResponseException) -> str:
+    return f"{error.code} {' '.join(error.message.split())[:200]}"
 
 
 def _why(error: Exception) -> str:

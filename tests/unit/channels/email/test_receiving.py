@@ -2,63 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
 
-from channels.adapters.email.channel import EmailChannel
-from channels.adapters.email.receiver import Pace
-from channels.base import Host
-from channels.testing import MemoryStore
-from channels.types import Address, DeliveryReport, Inbound, Outbound
-from tests.contract.drivers.channel_email import ANN, mail, settings
-from tests.fakes.imap import ImapFake
-from tests.fakes.submission import Submission
-
-
-@dataclass
-class Mailroom:
-    imap: ImapFake
-    smtp: Submission
-    store: MemoryStore = field(default_factory=MemoryStore)
-    taken: list[Inbound] = field(default_factory=list)
-    reports: list[DeliveryReport] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
-
-    async def take(self, batch: Sequence[Inbound]) -> None:
-        self.taken += [one for one in batch if one.key not in {known.key for known in self.taken}]
-
-    async def report(self, report: DeliveryReport) -> None:
-        self.reports.append(report)
-
-    @asynccontextmanager
-    async def running(self, **more: object) -> AsyncIterator[EmailChannel]:
-        async def soon(_seconds: float) -> None:
-            await asyncio.sleep(0.005)
-
-        host = Host((), self.store, None, self.told.append)  # type: ignore[arg-type]  # mail needs no folder
-        channel = EmailChannel(settings(self.imap, self.smtp, **more), host, pace=Pace(sleep=soon))
-        task = asyncio.create_task(channel.run(self.take, self.report))
-        try:
-            yield channel
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-    async def until(self, predicate: Callable[[], object]) -> None:
-        async with asyncio.timeout(10.0):
-            while not predicate():
-                await asyncio.sleep(0.005)
-
-
-@pytest.fixture
-async def room() -> AsyncIterator[Mailroom]:
-    async with ImapFake() as imap, Submission() as smtp:
-        yield Mailroom(imap, smtp)
+from channels.types import Address, Outbound
+from tests.contract.drivers.channel_email import ANN, mail
+from tests.unit.channels.email.mailroom import Mailroom
 
 
 async def test_the_first_start_answers_no_old_mail(room: Mailroom) -> None:
@@ -221,21 +171,3 @@ async def test_a_reply_that_lost_its_references_finds_its_thread(room: Mailroom)
         room.imap.deliver(mail("Thanks.", 2, References="", In_Reply_To=receipt.ref))
         await room.until(lambda: len(room.taken) == 2)
     assert room.taken[0].address == room.taken[1].address
-
-
-async def test_the_stamps_name_is_learned_from_mail_that_is_there(room: Mailroom) -> None:
-    room.imap.deliver(mail("old", 1))
-    async with room.running(authserv_id="") as channel:
-        await room.until(lambda: channel.status.up)
-        assert channel.status.detail == ""
-        room.imap.deliver(mail("new", 2))
-        await room.until(lambda: room.taken)
-
-
-async def test_without_a_known_stamp_nothing_is_answered_and_it_is_said_why(room: Mailroom) -> None:
-    async with room.running(authserv_id="") as channel:
-        await room.until(lambda: channel.status.up)
-        assert "authserv_id" in channel.status.detail
-        room.imap.deliver(mail("new", 2))
-        await room.until(lambda: channel.status.notes)
-    assert room.taken == []
