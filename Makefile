@@ -9,7 +9,7 @@ install := scripts/pip-install $(bin)/python --require-hashes -r
 $(shell test -x $(bin)/python && grep -sqxF '$(CURDIR)' .venv/.made || rm -f .venv/.made .venv/.run .venv/.dev .venv/.real)
 
 .NOTPARALLEL:
-.PHONY: help run test test-real test-service faults lint check bench lock clean .venv
+.PHONY: help run test test-slow test-real test-service faults lint check bench lock clean .venv
 
 help: ## this list
 	@sed -n 's/^\([a-z.-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -20,6 +20,10 @@ run: .venv ## talk to nanobot; ARGS="check" and the like pass a command to it
 test: .venv/.dev ## every test that needs nothing from outside; ARGS="-k name" chooses
 	@echo "==> pytest, on all processors, in random order"
 	@$(bin)/python -m pytest -n auto $(ARGS)
+
+test-slow: .venv/.dev ## the tests that kill a daemon at every point of a message's way, and the like
+	@echo "==> pytest -m slow"
+	@$(bin)/python -m pytest -n auto -m slow --timeout 300 $(ARGS)
 
 test-real: .venv/.real ## the tests against real counterparts (a 250 MB model); none may be skipped
 	@echo "==> pytest -m real"

@@ -24,6 +24,7 @@ from tests.fakes.llm.control import LLMControl
 from tests.fakes.llm.process import llm_process
 from tests.fakes.telegram_process import TelegramProcess
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 CHAT = 42
 ANSWER = "The answer is forty-two and there is more to say about it than fits into one short line of text."

@@ -15,6 +15,9 @@ __all__ = ["peers"]
 WORDS = "⏰ call Eva"
 
 
+pytestmark = pytest.mark.slow
+
+
 @dataclass(frozen=True)
 class Point:
     """Where the daemon is killed: at a commit of its own (`commit`), or by a peer that `arm` tells its pid. `repeat`:
