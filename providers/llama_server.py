@@ -88,7 +88,9 @@ def _serve(options: argparse.Namespace, api_key: str) -> Any:
     try:
         import xllamacpp  # noqa: PLC0415 -- loads 100 MB of native code, which may fail
     except ImportError as error:
-        sys.exit(f"xllamacpp can't be loaded: {error}")
+        # Debian brings the library of OpenMP along with compilers only.
+        fix = "; run: sudo apt install libgomp1" if "libgomp" in str(error) else ""
+        sys.exit(f"xllamacpp can't be loaded: {error}{fix}")
     try:
         return xllamacpp.Server(_parameters(xllamacpp.CommonParams, options, api_key))
     except RuntimeError as error:

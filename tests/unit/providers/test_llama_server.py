@@ -152,4 +152,6 @@ def test_a_broken_installation_is_said_in_one_line(model: Path) -> None:
     with server(model) as process:
         _, errors = last_words(process)
 
-    assert errors == "xllamacpp can't be loaded: libgomp.so.1: cannot open shared object file\n"
+    assert errors == (
+        "xllamacpp can't be loaded: libgomp.so.1: cannot open shared object file; run: sudo apt install libgomp1\n"
+    )
