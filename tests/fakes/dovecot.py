@@ -26,6 +26,8 @@ from typing import Any, Self
 from tests.fakes.certificates import Certificates, issue
 
 PROGRAM = shutil.which("dovecot") or "/usr/sbin/dovecot"
+WITH_US = ("setpriv", "--pdeathsig", "TERM", "--")
+"""Before a server's command: it ends with the tests, however they end."""
 DOMAIN = "home.example"
 USERS = {"bot": "sesame", "ann": "open"}
 FULL = "full"
@@ -81,6 +83,12 @@ service anvil {{
 service stats {{
   chroot =
 }}
+service auth {{
+  inet_listener {{
+    address = 127.0.0.1
+    port = {auth}
+  }}
+}}
 service lmtp {{
   inet_listener lmtp {{
     address = 127.0.0.1
@@ -107,7 +115,7 @@ class Dovecot:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.certificates: Certificates = issue(folder)
-        self.imap_port, self.lmtp_port = _free_ports(2)
+        self.imap_port, self.lmtp_port, self.auth_port = free_ports(3)
         self._process: asyncio.subprocess.Process | None = None
         self._user = pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
         self._write()
@@ -117,7 +125,7 @@ class Dovecot:
             (self.folder / name).mkdir(exist_ok=True)
         group = next(line.split(":")[0] for line in _groups() if line.split(":")[2] == str(self._user.pw_gid))
         given = {"user": self._user.pw_name, "group": group, "folder": self.folder}
-        config = _CONFIG.format(imap=self.imap_port, lmtp=self.lmtp_port, **given)
+        config = _CONFIG.format(imap=self.imap_port, lmtp=self.lmtp_port, auth=self.auth_port, **given)
         (self.folder / "dovecot.conf").write_text(config)
         users = [f"{name}:{{PLAIN}}{word}::::::" for name, word in USERS.items()]
         users.append(f"{FULL}:{{PLAIN}}sesame::::::userdb_quota_rule=*:storage=2K")
@@ -139,6 +147,7 @@ class Dovecot:
         """Raises RuntimeError with the server's own words if it doesn't come up."""
         drop: dict[str, Any] = {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}
         self._process = await asyncio.create_subprocess_exec(
+            *WITH_US,
             PROGRAM,
             "-F",
             "-c",
@@ -150,7 +159,7 @@ class Dovecot:
         )
         try:
             async with asyncio.timeout(READY_SECONDS):
-                while not _listens(self.imap_port) or not _listens(self.lmtp_port):
+                while not listens(self.imap_port) or not listens(self.lmtp_port):
                     if self._process.returncode is not None:
                         break
                     await asyncio.sleep(0.02)
@@ -197,7 +206,7 @@ class Dovecot:
         await self.start()
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     found = []
     with contextlib.ExitStack() as stack:
         for _ in range(count):
@@ -207,7 +216,7 @@ def _free_ports(count: int) -> list[int]:
     return found
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return probe.connect_ex(("127.0.0.1", port)) == 0
