@@ -124,9 +124,15 @@ async def peers(tmp_path: Path) -> AsyncIterator[Peers]:
 
 @asynccontextmanager
 async def daemon(peers: Peers, point: str = "") -> AsyncIterator[asyncio.subprocess.Process]:
+    async with started(peers.config, peers.data, point) as process:
+        yield process
+
+
+@asynccontextmanager
+async def started(config: Path, data: Path, point: str = "") -> AsyncIterator[asyncio.subprocess.Process]:
     """A daemon in a session of its own, ready; whatever of it still runs at the end is a failure."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.crash.daemon", str(peers.config), str(peers.data), point,
+        sys.executable, "-m", "tests.crash.daemon", str(config), str(data), point,
         cwd=ROOT, stdout=asyncio.subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
     assert process.stdout is not None
