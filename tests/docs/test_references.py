@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from providers.presets import PRESETS
 from tests.docs.pages import PAGES, ROOT, Page, pages, read
 
 _TREES = ("bot/", "channels/", "providers/", "tests/", "docs/", "systemd/", "bench/", "scripts/")
@@ -62,6 +63,13 @@ def test_tests_that_it_names_are_defined(page: Page) -> None:
         for path, function in _TESTED.findall(line):
             if function:
                 assert function in defined(ROOT / path), f"{page.path.name}:{number}: {path}::{function}"
+
+
+def test_every_known_provider_is_listed_with_its_keys() -> None:
+    rows = [line for line in read(ROOT / "docs" / "PROVIDERS.md").lines if line.startswith("| `")]
+    for preset in PRESETS.values():
+        row = next(row for row in rows if f"`{preset.name}`" in row.split("|")[1])
+        assert all(f"`{name}`" in row for name in preset.env), row
 
 
 def test_each_line_of_the_survival_table_names_its_test() -> None:
