@@ -102,6 +102,8 @@ def _running(report: Mapping[str, Any], now: float) -> Iterator[Row]:
         yield from _provider(provider, now)
     for kind, channel in report.get("channels", {}).items():
         yield kind, _channel(channel, now)
+        for note in channel.get("notes", ()):
+            yield "", note
     if report.get("strangers"):
         told = ", ".join(f"{count} on {kind}" for kind, count in sorted(report["strangers"].items()))
         yield "strangers", f"messages refused: {told}"

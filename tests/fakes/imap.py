@@ -41,6 +41,8 @@ class ImapFake:
         """What a log-in is answered with, if not by the password."""
         self.broken: set[int] = set()
         """UIDs of mails at whose text the connection breaks."""
+        self.read_only = False
+        """Flags can't be changed."""
         self.meanwhile = b""
         """Arrives once, between a search and the end of its answer."""
         self._next = 1
@@ -186,6 +188,9 @@ class _Session:
         self._say(f"{tag} OK fetched")
 
     async def _uid_store(self, tag: str, rest: str) -> None:
+        if self._server.read_only:
+            self._say(f"{tag} NO [NOPERM] the folder can only be read")
+            return
         which, _, change = rest.partition(" ")
         chosen = set(self._chosen(which))
         flags = re.findall(r"\\\w+", change)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import re
 import ssl
 from collections.abc import Awaitable, Iterable, Sequence
@@ -21,11 +22,14 @@ from aioimaplib import aioimaplib
 from channels.adapters.email.folder import folder_name
 from channels.adapters.email.settings import EmailSettings
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
 CONNECT_SECONDS = 20.0
 COMMAND_SECONDS = 30.0
-_FETCH_SECONDS = 180.0
+_FETCH_SECONDS = 600.0
+"""For a whole mail over a slow line; the library ends it earlier when nothing more comes for `COMMAND_SECONDS`."""
 _GOODBYE_SECONDS = 0.5
 _VALIDITY = re.compile(rb"\[UIDVALIDITY (\d+)\]", re.IGNORECASE)
 _NEXT = re.compile(rb"\[UIDNEXT (\d+)\]", re.IGNORECASE)
@@ -33,8 +37,10 @@ _FACTS = re.compile(rb"FETCH \((.*)\)", re.IGNORECASE | re.DOTALL)
 _UID = re.compile(rb"\bUID (\d+)", re.IGNORECASE)
 _SIZE = re.compile(rb"\bRFC822\.SIZE (\d+)", re.IGNORECASE)
 _DATE = re.compile(rb'INTERNALDATE "([^"]+)"', re.IGNORECASE)
-_FAULTS = (aioimaplib.Abort, aioimaplib.Error, TimeoutError, OSError, AttributeError)
+_SILENCES = (TimeoutError, aioimaplib.CommandTimeout)
+_FAULTS = (aioimaplib.AioImapException, OSError, AttributeError, LookupError, ValueError)
 """What the library raises where the server or the connection misbehaves."""
+_SILENT = "the mail server does not answer"
 _ANNOUNCED = re.compile(rb"\* \d+ EXISTS\r\n", re.IGNORECASE)
 _OVERLAP = 24
 """Bytes of what came before that are looked at again: an announcement may come in two pieces."""
@@ -188,10 +194,12 @@ class Mailbox:
         return next((bytes(line) for line in said if isinstance(line, bytearray)), b"")
 
     async def mark_seen(self, uids: Sequence[int]) -> None:
+        """Where a folder can only be read the mails stay as they are."""
         if uids:
-            await self._ok(
-                self._client.uid("store", _set_of(uids), "+FLAGS.SILENT", "(\\Seen)"), "mark as read"
-            )
+            stored = self._client.uid("store", _set_of(uids), "+FLAGS.SILENT", "(\\Seen)")
+            said = await self._guarded(stored)
+            if said.result != "OK":
+                log.info("email: the mail server refuses to mark mails as read: %s", _words(said.lines))
 
     @property
     def announces(self) -> bool:
@@ -250,11 +258,13 @@ class Mailbox:
             error = several.exceptions[0]
             if isinstance(error, Lost):
                 raise error from None
+            if isinstance(error, _SILENCES):
+                raise Lost(_SILENT) from None
             if isinstance(error, _FAULTS):
                 raise Lost(f"the mail server: {str(error) or type(error).__name__}") from error
             raise error from None
         except TimeoutError:
-            raise Lost("the mail server does not answer") from None
+            raise Lost(_SILENT) from None
         return result
 
     async def _until_lost(self) -> None:

@@ -37,6 +37,8 @@ _LEARN_FROM = 20
 _LEARN_WITHIN = 1000
 _WHOLE_TRIES, _TRIES = 4, 7
 """After so many connections lost over one mail only its head is asked for, and then it is left alone."""
+_REFUSALS = 8
+"""After the same mails could not be stored so often they are offered one by one: it may be the fault of one."""
 _REASONS = 20
 _OTHER = "for other reasons"
 _WAITS = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0)
@@ -86,6 +88,7 @@ class Receiver:
         self._pace = pace
         self._sorter = Sorter(settings, notes, host.tell)
         self._tries: Counter[int] = Counter()
+        self._refusals = 0
 
     async def run(self, take: Take, report: Report, context: ssl.SSLContext) -> None:
         """Read for ever; whatever breaks is connected anew."""
@@ -167,8 +170,10 @@ class Receiver:
     async def _catch_up(self, mailbox: Mailbox, cursor: Cursor, take: Take, report: Report) -> Cursor:
         """Read what is new, some at a time."""
         new = await mailbox.after(cursor.uid)
-        if new:
+        if new and self._sorter.proof.learns:
             await self._learn(mailbox)
+            # What was announced meanwhile belongs to this search.
+            new = await mailbox.after(cursor.uid)
         for start in range(0, len(new), _BATCH):
             batch = new[start : start + _BATCH]
             for portion in _portions(await mailbox.facts(batch), self._sorter.limits.mail):
@@ -181,6 +186,7 @@ class Receiver:
     async def _moved(self, cursor: Cursor) -> Cursor:
         await self._notes.read_up_to(cursor)
         self._tries.clear()
+        self._refusals = 0
         self.standing.beat = self._pace.monotonic()
         return cursor
 
@@ -203,15 +209,41 @@ class Receiver:
                 messages.append(found.inbound)
             read.append(one.uid)
         if messages:
-            await take(messages)
+            await self._store(messages, take)
             self.standing.received_at = self._pace.now()
         await mailbox.mark_seen(read)
+
+    async def _store(self, messages: Sequence[Inbound], take: Take) -> None:
+        """Hand messages over. One that is refused for long while others are not is kept aside: it must not hold up all
+        that come after it.
+        """
+        try:
+            await take(messages)
+        except Exception:
+            self._refusals += 1
+            if self._refusals <= _REFUSALS or len(messages) == 1:
+                raise
+        else:
+            return
+        faults: list[tuple[Inbound, Exception]] = []
+        for message in messages:
+            try:
+                await take([message])
+            except Exception as error:  # noqa: BLE001 -- by contract, whatever it raises means "not stored"
+                faults.append((message, error))
+        if len(faults) == len(messages):
+            raise faults[0][1]
+        for message, error in faults:
+            self.standing.keep_aside(f"it could not be stored ({error})")
+            self._host.tell(
+                f"A mail of {message.sender.id} could not be stored ({error}); it is left in the mailbox."
+            )
 
     async def _sorted(self, mailbox: Mailbox, known: Known, not_before: float) -> Sorted:
         tries = self._tries[known.uid]
         self._tries[known.uid] += 1
         if tries >= _TRIES:
-            return Sorted(aside="the mail server does not hand it out")
+            return Sorted(aside="it could not be read, however often it was tried")
         cut = ""
         if known.size > self._sorter.limits.mail:
             cut = f"The mail has {known.size / 1e6:.0f} MB; only its head was read."
@@ -220,7 +252,10 @@ class Receiver:
         raw = await mailbox.raw(known.uid, head_only=bool(cut))
         if not raw:
             return Sorted(aside="it was gone before it could be read")
-        return await self._sorter.sort(raw, known, cut=cut, not_before=not_before)
+        found = await self._sorter.sort(raw, known, cut=cut, not_before=not_before)
+        # What fails from here on is not this mail's fault.
+        del self._tries[known.uid]
+        return found
 
 
 def _portions(known: Sequence[Known], most: int) -> Iterator[Sequence[Known]]:

@@ -20,10 +20,14 @@ from channels.adapters.email.settings import EmailSettings
 from channels.errors import NotSent, Refused, Unknown
 
 _SECONDS = 30.0
-_DATA_SECONDS = 180.0
+_DATA_SECONDS = 600.0
+"""To send a large mail over a slow line, and for the server to think (RFC 5321, 4.5.3.2.6)."""
 _PERMANENT = 500
 """Codes from here on are final (RFC 5321, 4.2.1)."""
 _RETRY = 60.0
+_SPENT = ("5.4.5", "5.1.90")
+"""With these final codes Gmail and Exchange say that enough was sent today."""
+_TOMORROW = 3600.0
 _GOODBYE_SECONDS = 2.0
 
 
@@ -63,8 +67,11 @@ async def connected(settings: EmailSettings, context: ssl.SSLContext) -> aiosmtp
 
 async def leave(client: aiosmtplib.SMTP) -> None:
     """Say good-bye, which some servers want to hear before they pass a mail on."""
-    with contextlib.suppress(SMTPException, OSError):
-        await client.quit(timeout=_GOODBYE_SECONDS)
+    try:
+        with contextlib.suppress(SMTPException, OSError):
+            await client.quit(timeout=_GOODBYE_SECONDS)
+    finally:
+        client.close()
 
 
 def room(client: aiosmtplib.SMTP, ours: int) -> int:
@@ -94,6 +101,8 @@ async def send(client: aiosmtplib.SMTP, sender: str, to: str, message: bytes) ->
 
 def _refusal(error: SMTPResponseException) -> NotSent | Refused:
     said = _said(error)
+    if any(code in said for code in _SPENT):
+        return NotSent(f"the mail server takes no more today: {said}", retry_after=_TOMORROW)
     if error.code >= _PERMANENT:
         return Refused(f"the mail server refuses it: {said}")
     return NotSent(f"the mail server can't take it now: {said}", retry_after=_RETRY)

@@ -44,6 +44,15 @@ def test_strangers_are_counted_by_channel() -> None:
     assert row(screen, "strangers") == "messages refused: 12 on email, 3 on telegram"
 
 
+def test_what_a_channel_kept_aside_stands_below_it() -> None:
+    kept = "2 mails kept aside: it is from a mailing list (List-Id)"
+    screen = render(report(channels={"email": {"up": True, "notes": [kept]}}), NOW)
+
+    lines = screen.splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("email "))
+    assert lines[at + 1].strip() == kept
+
+
 def test_a_long_chain_is_shortened() -> None:
     screen = render(report(models={"reasoning": ["a/a", "b/b", "c/c", "d/d", "e/e"]}), NOW)
 
