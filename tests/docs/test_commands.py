@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from bot.cli.commands import cli
 from tests.docs.pages import ROOT, pages
@@ -125,6 +126,9 @@ def test_every_command_has_help_with_an_example() -> None:
 
     for name, command in walk(root(), "nanobot"):
         assert command.help, name
+        shown = CliRunner().invoke(cli, [*name.split()[1:], "--help"])
+        assert shown.exit_code == 0, name
+        assert "Usage:" in shown.output, name
         assert "xample" in (command.epilog or ""), f"{name}: its help shows no example"
         for line in re.findall(r"`((?:sudo )?nanobot[^`]*)`", command.epilog or ""):
             for arguments in of_nanobot(line):
