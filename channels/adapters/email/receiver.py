@@ -233,10 +233,10 @@ class Receiver:
                 faults.append((message, error))
         if len(faults) == len(messages):
             raise faults[0][1]
-        for message, error in faults:
-            self.standing.keep_aside(f"it could not be stored ({error})")
+        for message, fault in faults:
+            self.standing.keep_aside(f"it could not be stored ({fault})")
             self._host.tell(
-                f"A mail of {message.sender.id} could not be stored ({error}); it is left in the mailbox."
+                f"A mail of {message.sender.id} could not be stored ({fault}); it is left in the mailbox."
             )
 
     async def _sorted(self, mailbox: Mailbox, known: Known, not_before: float) -> Sorted:
