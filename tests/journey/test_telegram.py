@@ -27,13 +27,14 @@ class Scene:
 
 @asynccontextmanager
 async def scene(
-    folder: Path, llm: LLMFake | None = None, people: str = "", **options: bool
+    folder: Path, llm: LLMFake | None = None, people: str = "", more: str = "", **options: bool
 ) -> AsyncIterator[Scene]:
+    """`more` are further lines of the channel's section, `options` those of the stand-in."""
     known = people or f'[people.ann]\nrole = "owner"\ntelegram = {ANN}\n'
     async with TelegramFake(**options) as tg, llm or LLMFake() as model:  # type: ignore[arg-type] # the stand-in's own
         channel = (
             f'[channels.telegram]\ntoken = "{tg.token}"\nbase_url = "{tg.base_url}"\n'
-            f'base_file_url = "{tg.base_file_url}"\n'
+            f'base_file_url = "{tg.base_file_url}"\n{more}'
         )
         async with running(folder, provider("one", model.base_url) + known + channel) as app:
             yield Scene(tg, model, app)
@@ -139,7 +140,8 @@ async def test_the_first_to_be_let_in_on_a_fresh_install_is_the_owner(tmp_path: 
 
 
 async def test_strangers_and_chatter_in_a_group_are_ignored(tmp_path: Path) -> None:
-    async with scene(tmp_path, privacy=False) as s:
+    # An answer that was shown in the making first is an edited message, and stands at nothing.
+    async with scene(tmp_path, more="streaming = false\n", privacy=False) as s:
         s.tg.add_chat(-5, "group")
         s.tg.user_says(-5, "/start@fake_bot", user_id=STRANGER)
         s.tg.user_says(-5, "@fake_bot hello", user_id=ANN)
