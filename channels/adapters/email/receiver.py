@@ -7,7 +7,7 @@ import logging
 import ssl
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -194,7 +194,7 @@ class Receiver:
         self, mailbox: Mailbox, known: Sequence[Known], take: Take, report: Report, *, not_before: float = 0.0
     ) -> None:
         """Hand mails over; those that were taken are marked as read once they are stored."""
-        messages: list[Inbound] = []
+        messages: dict[int, Inbound] = {}
         read: list[int] = []
         for one in known:
             found = await self._sorted(mailbox, one, not_before)
@@ -206,38 +206,40 @@ class Receiver:
                 continue
             if found.inbound is not None and found.thread is not None:
                 await self._notes.keep_thread(found.inbound.address.thread, found.thread)
-                messages.append(found.inbound)
+                messages[one.uid] = found.inbound
             read.append(one.uid)
         if messages:
-            await self._store(messages, take)
+            unstored = await self._store(messages, take)
+            read = [uid for uid in read if uid not in unstored]
             self.standing.received_at = self._pace.now()
         await mailbox.mark_seen(read)
 
-    async def _store(self, messages: Sequence[Inbound], take: Take) -> None:
-        """Hand messages over. One that is refused for long while others are not is kept aside: it must not hold up all
-        that come after it.
+    async def _store(self, messages: Mapping[int, Inbound], take: Take) -> Collection[int]:
+        """Hand messages over, named by their UIDs; returns which were given up. One that is refused for long while
+        others are not is kept aside: it must not hold up all that come after it.
         """
         try:
-            await take(messages)
+            await take(list(messages.values()))
         except Exception:
             self._refusals += 1
             if self._refusals <= _REFUSALS or len(messages) == 1:
                 raise
         else:
-            return
-        faults: list[tuple[Inbound, Exception]] = []
-        for message in messages:
+            return ()
+        faults: dict[int, Exception] = {}
+        for uid, message in messages.items():
             try:
                 await take([message])
             except Exception as error:  # noqa: BLE001 -- by contract, whatever it raises means "not stored"
-                faults.append((message, error))
+                faults[uid] = error
         if len(faults) == len(messages):
-            raise faults[0][1]
-        for message, fault in faults:
+            raise next(iter(faults.values()))
+        for uid, fault in faults.items():
             self.standing.keep_aside(f"it could not be stored ({fault})")
             self._host.tell(
-                f"A mail of {message.sender.id} could not be stored ({fault}); it is left in the mailbox."
+                f"A mail of {messages[uid].sender.id} could not be stored ({fault}); it is left in the mailbox."
             )
+        return faults.keys()
 
     async def _sorted(self, mailbox: Mailbox, known: Known, not_before: float) -> Sorted:
         tries = self._tries[known.uid]

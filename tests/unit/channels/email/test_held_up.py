@@ -50,9 +50,12 @@ async def test_a_mail_that_is_never_stored_does_not_hold_up_the_others(choosy: C
         choosy.imap.deliver(mail("fine", 2))
         await choosy.until(lambda: choosy.taken and channel.status.notes)
         choosy.imap.deliver(mail("later", 3))
-        await choosy.until(lambda: len(choosy.taken) == 2)
+        await choosy.until(lambda: len(choosy.taken) == 2 and choosy.imap.mails[2].flags)
     assert [one.text for one in choosy.taken] == ["fine", "later"]
     assert channel.status.notes == ("1 mail kept aside: it could not be stored (no such letter)",)
+    assert [bool(one.flags) for one in choosy.imap.mails] == [False, True, True], (
+        "what was given up stays unread"
+    )
     assert choosy.told == [
         f"A mail of {ANN} could not be stored (no such letter); it is left in the mailbox."
     ]
