@@ -10,6 +10,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bot.context.compaction import PROMPT
 from tests.fakes.llm import LLMFake, Reply
 from tests.journey.conversation import always, provider, talking, trusted
@@ -42,6 +44,7 @@ def size(body: Mapping[str, Any]) -> int:
     return sum(len(str(message["content"])) for message in body["messages"])
 
 
+@pytest.mark.slow
 async def test_it_stays_within_its_window_keeps_its_rules_and_costs_the_same(tmp_path: Path) -> None:
     calls = iter(range(10_000))
 

@@ -13,6 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bot.app import App
 from bot.memory.reflection import PROMPT
 from channels.terminal import TerminalChannel
@@ -171,6 +173,7 @@ async def five_days(place: Home) -> list[int]:
     return asked
 
 
+@pytest.mark.slow
 async def test_facts_form_over_five_days_of_short_chats(tmp_path: Path) -> None:
     async with home(tmp_path) as place:
         asked_by_night = await five_days(place)

@@ -142,6 +142,7 @@ async def test_late_and_saying_so_when_nobody_ran_at_nine(tmp_path: Path) -> Non
             assert "⏰ pills" in (await due(chat)).messages
 
 
+@pytest.mark.slow
 async def test_each_morning_of_a_year_at_nine_whatever_the_clocks_do(tmp_path: Path) -> None:
     """365 mornings in a zone that goes over to summer time and back, looked at several times a day."""
     clock = Hand()

@@ -25,6 +25,7 @@ from tests.journey.conversation import provider, running, talking
 ANN = Person("ann", Role.USER)
 
 
+@pytest.mark.slow
 async def test_ten_thousand_messages_that_wait_at_a_start_are_all_answered(tmp_path: Path) -> None:
     """As after a day on which no model could be reached; each chat's are joined into one turn."""
     database = await Database.open(tmp_path / "data" / "nanobot.db")
