@@ -75,13 +75,18 @@ class House:
         return f"<m{number}@example.org>"
 
     def query(self, sql: str) -> list[dict[str, Any]]:
-        """What the bot's database holds; nothing as long as there is none."""
+        """What the bot's database holds; nothing as long as it has not been made, or not wholly."""
         file = self.data / "nanobot.db"
         if not file.exists():
             return []
         with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
             database.row_factory = sqlite3.Row
-            return [dict(row) for row in database.execute(sql)]
+            try:
+                return [dict(row) for row in database.execute(sql)]
+            except sqlite3.OperationalError as error:
+                if "no such table" in str(error):
+                    return []
+                raise
 
     def taken(self) -> list[str]:
         return [row["text"] for row in self.query("SELECT text FROM inbox ORDER BY id")]
