@@ -23,7 +23,7 @@ from tests.fakes.postfix import STAMP, Postfix
 from tests.journey.conversation import provider, running, trusted
 from tests.real_mail.house import until
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.real, pytest.mark.root, pytest.mark.timeout(180)]
 
 BOT, ANN, GONE = (f"{name}@{DOMAIN}" for name in ("bot", "ann", "gone"))
 
