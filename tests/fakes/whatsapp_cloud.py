@@ -201,6 +201,11 @@ class WhatsAppFake:
     def answers_with(self, response: Response, path: str = "messages") -> None:
         self._faults.append(Fault(path, response))
 
+    @property
+    def troubles(self) -> int:
+        """How many of those that were arranged are still to come."""
+        return len(self._faults)
+
     def drops(self, path: str = "messages", *, done: bool = False) -> None:
         """Let the connection break before the next answer; with `done`, after what was asked for was done."""
         self._faults.append(Fault(path, drop=True, done=done))

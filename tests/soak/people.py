@@ -16,6 +16,8 @@ from tests.fakes.whatsapp_cloud import WhatsAppFake
 from tests.soak.brain import NUMBER
 
 MARK = "🔁"
+_MOST_TROUBLES = 4
+"""On one channel that were not met yet."""
 CHATS = 40
 
 
@@ -144,6 +146,8 @@ class OnWhatsApp:
         self._wa.says(self._chance.choice(self._numbers), f"question #{number}")
 
     def trouble(self) -> None:
+        if self._wa.troubles >= _MOST_TROUBLES:
+            return
         kind = self._chance.randrange(4)
         if kind == 0:
             self._wa.fails(130429)
