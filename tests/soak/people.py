@@ -64,7 +64,8 @@ class OnTelegram:
     def trouble(self) -> None:
         faults, method = (
             self._tg.faults,
-            self._chance.choice(("sendMessage", "editMessageText", "getUpdates")),
+            # Polling backs off for longer than sending does, so that it meets its troubles later.
+            self._chance.choices(("sendMessage", "editMessageText", "getUpdates"), (10, 4, 1))[0],
         )
         kind = self._chance.randrange(5)
         if kind == 0:

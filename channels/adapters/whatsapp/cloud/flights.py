@@ -57,6 +57,12 @@ class Flights:
         if tracker in self._doubtful:
             self._doubtful[tracker] = ref, self._monotonic()
 
+    def failed(self, tracker: str, ref: str) -> None:
+        """A status tells that a message with this mark did not arrive: sending it again is the way on, not a repeat."""
+        self._doubtful.pop(tracker, None)
+        for mark in [mark for mark, (known, _) in self._doubtful.items() if known == ref]:
+            del self._doubtful[mark]
+
     def landed(self, tracker: str) -> str:
         """The reference of a message that turned out to have been sent; "" where nothing tells so."""
         return self._doubtful.get(tracker, ("", 0.0))[0]

@@ -86,7 +86,9 @@ class Reception:
 
     async def _report(self, status: Status, report: Report) -> None:
         flights = self._sending.flights
-        if status.tracker:
+        if status.state == "failed":
+            flights.failed(status.tracker, status.ref)
+        elif status.tracker:
             flights.seen(status.tracker, status.ref)
         if status.state in _ARRIVED:
             if flights.first_arrival(status.ref):
