@@ -74,16 +74,19 @@ class Supervisor:
                 await run()
                 log.error("%s ended, which it never should; starting it again", name)
             except asyncio.CancelledError:
-                if _asked_to_end():
+                if asked_to_end():
                     raise
                 log.exception("%s was cancelled from inside; starting it again", name)
             except Exception:
                 log.exception("%s failed; starting it again", name)
+            if asked_to_end():
+                raise asyncio.CancelledError
             if time.monotonic() - began > _HEALTHY_SECONDS:
                 delays = backoff()
             await asyncio.sleep(next(delays))
 
 
-def _asked_to_end() -> bool:
+def asked_to_end() -> bool:
+    """Whether this task was cancelled, even if a library kept that to itself (`asyncio.wait_for` may, until 3.12)."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

@@ -183,13 +183,14 @@ def _tightened(parts: Sequence[_Part]) -> list[_Part]:
     before: list[tuple[Style, ...]] = []
     last: tuple[Style, ...] = ()
     for part in parts:
-        last = last if part.kind in _LOOSE else part.styles
+        last = _common(last, part.styles) if part.kind in _LOOSE else part.styles
         before.append(last)
     out: list[_Part] = []
     after: tuple[Style, ...] = ()
     for part, earlier in zip(reversed(parts), reversed(before), strict=True):
         if part.kind in _LOOSE:
-            out.append(replace(part, styles=_common(part.styles, _common(earlier, after))))
+            after = _common(after, part.styles)
+            out.append(replace(part, styles=_common(earlier, after)))
         else:
             out.append(part)
             after = part.styles

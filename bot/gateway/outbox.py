@@ -21,7 +21,7 @@ from bot.storage.database import Database
 from bot.storage.outbox import Settled
 from bot.storage.tables import Outbox as Row
 from bot.storage.tables import OutboxState
-from bot.supervisor import Supervisor, backoff
+from bot.supervisor import Supervisor, asked_to_end, backoff
 from channels.base import Channel
 from channels.errors import NotSent, Refused, Unknown
 from channels.types import Address, Choice, DeliveryReport, File, Media, Outbound
@@ -211,6 +211,8 @@ class Outbox:
             self.meter.delivery(row.channel, settled.state)
             claimed = lane.rows[0] if lane.rows and lane.rows[0].not_before <= self._clock() else None
             await self._settle(settled, claimed, moved)
+            if asked_to_end():
+                raise asyncio.CancelledError
         del self._lanes[session]
 
     async def _moved(self, row: Row, lane: _Lane) -> list[Row]:

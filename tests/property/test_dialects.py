@@ -68,6 +68,7 @@ def comparable(shown: readers.Shown) -> list[tuple[str, frozenset[str]]]:
 @example(text="**bold**text \\*not\\* 2\\*3 \\*")
 @example(text="\\***a** **b**\\*")
 @example(text="*a **b** c* _\\__")
+@example(text="_`_**_**a_")
 def test_whatsapp_shows_the_styles_that_are_meant(is_word: readers.IsWord, text: str) -> None:
     events = parse(text)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from itertools import islice, pairwise
 
 import pytest
@@ -75,3 +76,19 @@ def test_waits_double_up_to_a_limit_and_are_spread() -> None:
     waits = list(islice(backoff(1.0, 8.0), 6))
     for wait, nominal in zip(waits, [1, 2, 4, 8, 8, 8], strict=True):
         assert nominal * 0.8 <= wait <= nominal * 1.2
+
+
+async def test_a_cancellation_that_a_library_keeps_to_itself_is_heeded() -> None:
+    runs = 0
+
+    async def swallowing() -> None:
+        nonlocal runs
+        runs += 1
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        raise OSError("as if nothing had been")
+
+    async with asyncio.timeout(1.0), Supervisor() as supervisor:
+        supervisor.keep("it", swallowing)
+        await asyncio.sleep(0)
+    assert runs == 1

@@ -249,6 +249,9 @@ class Mailbox:
 
     async def _guarded(self, command: Awaitable[T], seconds: float | None = COMMAND_SECONDS) -> T:
         """What a command returns; ends with Lost when its time or the connection is over."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 -- coroutines run in tasks
+        before = task.cancelling()
         try:
             async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
                 watcher = group.create_task(self._until_lost())
@@ -265,6 +268,10 @@ class Mailbox:
             raise error from None
         except TimeoutError:
             raise Lost(_SILENT) from None
+        finally:
+            # Until Python 3.12 the library's `wait_for` keeps a cancellation to itself that comes with an answer.
+            if task.cancelling() > before:
+                raise asyncio.CancelledError
         return result
 
     async def _until_lost(self) -> None:

@@ -106,3 +106,15 @@ async def test_an_account_that_sent_enough_today_goes_on_later(room: Mailroom) -
         with pytest.raises(NotSent, match=r"5\.4\.5") as caught:
             await channel.send(Outbound(1, Address("email", ANN), "Hello."))
     assert caught.value.retry_after == 3600.0
+
+
+async def test_a_cancellation_that_comes_with_an_answer_is_heeded() -> None:
+    answer = asyncio.get_running_loop().create_future()
+    mailbox = Mailbox(_Wire(asyncio.get_running_loop()))
+    waits = asyncio.create_task(mailbox._guarded(asyncio.wait_for(answer, 5.0)))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    answer.set_result("OK")
+    waits.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waits
