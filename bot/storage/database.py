@@ -183,6 +183,7 @@ class Database:
         self._later = [item for item in items if not isinstance(item, _Job)]
         # Where nobody waits for a commit, what nobody waits for may go on waiting for one.
         along = not jobs or any(job.writes for job in jobs) or time.monotonic() > self._later_due
+        failure: BaseException | None = None
         try:
             with self._session as session:
                 self._run_all(session, items if along else jobs, alone=len(jobs) == 1)
@@ -190,18 +191,30 @@ class Database:
                     session.commit()
                     self._later = [] if along else self._later
         except DBAPIError as error:
+            failure = _translated(error, self.path)
             if not jobs:
-                log.warning("what nobody waits for was not written: %s", _translated(error, self.path))
-            for job in jobs:
-                job.error = job.error or _translated(error, self.path)
+                log.warning("what nobody waits for was not written: %s", failure)
         except BaseException as error:  # noqa: BLE001 -- the thread serves everybody: its callers get the error
-            for job in jobs:
-                job.error = job.error or error
+            failure = error
         finally:
             # Nothing to do but after a commit that failed, which leaves the transaction open.
             with suppress(DBAPIError, sqlite3.Error):
                 self._connection.rollback()
                 self._driver.rollback()
+        if failure is not None:
+            self._fail(items, failure)
+
+    def _fail(self, items: Sequence[_Job | _Unawaited], failure: BaseException) -> None:
+        """Tell all whose transaction was undone; who only reads is no worse off for what others could not write."""
+        reading = [job for job in _jobs(items) if not job.writes and job.error is None]
+        again = reading if len(reading) < len(items) else []
+        for job in _jobs(items):
+            if job.writes or not again:
+                job.error = job.error or failure
+        if again:
+            later, self._later = self._later, []
+            self._run_batch([*again])
+            self._later = later
 
     def _run_all(self, session: Session, items: Sequence[_Job | _Unawaited], *, alone: bool) -> None:
         for item in items:

@@ -191,3 +191,27 @@ async def test_commits_are_flushed_to_the_disk_and_the_file_is_private(database:
 
     assert await database.read(settings) == ("wal", 2, 1)
     assert database.path.stat().st_mode & 0o077 == 0
+
+
+async def test_a_full_disk_fails_nobody_who_only_reads(database: Database) -> None:
+    def leave_no_room(s: Transaction) -> None:
+        pages = s.connection().exec_driver_sql("PRAGMA page_count").scalar()
+        s.connection().exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+
+    def count(s: Transaction) -> int:
+        return int(s.connection().exec_driver_sql("SELECT count(*) FROM person").scalar() or 0)
+
+    await database.write(adding("ann"))
+    await database.write(leave_no_room)
+    go = threading.Event()
+    first = asyncio.ensure_future(database.write(lambda _: go.wait(5)))
+    await asyncio.sleep(0.01)
+    before = asyncio.ensure_future(database.read(count))
+    full = asyncio.ensure_future(database.write(adding("bob" * 100_000)))
+    after = asyncio.ensure_future(database.read(count))
+    await asyncio.sleep(0)
+    go.set()
+    await first
+    with pytest.raises(StorageError):
+        await full
+    assert (await before, await after) == (1, 1)
