@@ -24,13 +24,15 @@ _CONFIG = """\
 [providers.fake]
 api_base = "{model_url}"
 default_model = "fake-1"
-[people.ann]
-role = "owner"
-telegram = {people}
 [channels.telegram]
 token = "{token}"
 base_url = "{base_url}"
 base_file_url = "{base_file_url}"
+"""
+_PERSON = """\
+[people.p{id}]
+role = "{role}"
+telegram = [{id}]
 """
 
 
@@ -109,15 +111,14 @@ async def subjects(folder: Path, llm: LLMControl) -> AsyncIterator[tuple[Subject
 def daemon(folder: Path, telegram: TelegramProcess, llm: LLMControl) -> Subject:
     """The daemon with its configuration and data in `folder`, not started yet."""
     config = folder / "config.toml"
-    config.write_text(
-        _CONFIG.format(
-            model_url=llm.base_url,
-            people=list(PEOPLE),
-            token=telegram.token,
-            base_url=telegram.base_url,
-            base_file_url=telegram.base_file_url,
-        )
+    bot = _CONFIG.format(
+        model_url=llm.base_url,
+        token=telegram.token,
+        base_url=telegram.base_url,
+        base_file_url=telegram.base_file_url,
     )
+    people = [_PERSON.format(id=id_, role="user" if at else "owner") for at, id_ in enumerate(PEOPLE)]
+    config.write_text("".join([bot, *people]))
     config.chmod(0o600)
     command = [sys.executable, "-m", "bot", "--config", str(config), "--data", str(folder / "data"), "run"]
     return Subject("daemon", telegram, command, _environment(folder), folder / "daemon.log")

@@ -38,6 +38,11 @@ def pytest_sessionstart() -> None:
     asyncio.set_event_loop(None)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Two for each processor: a test waits for sockets, processes and the disk for about half of its time."""
+    return 2 * (os.cpu_count() or 1)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="a skipped test has failed")
 

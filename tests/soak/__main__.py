@@ -229,6 +229,8 @@ def main() -> int:
     plan = _plan()
     # The mail server of the tests says about each connection that it is not a safe one.
     logging.getLogger("mail.log").setLevel(logging.ERROR)
+    # What serves the stand-ins is surprised at each answer that is broken off on purpose.
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     account = asyncio.run(soak(plan))
     print(report(account, plan.plot))
     return 0 if account.good else 1

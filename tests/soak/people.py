@@ -62,11 +62,12 @@ class OnTelegram:
         self._tg.user_says(self._chance.randint(1, CHATS), f"question #{number}")
 
     def trouble(self) -> None:
-        faults, method = (
-            self._tg.faults,
-            # Polling backs off for longer than sending does, so that it meets its troubles later.
-            self._chance.choices(("sendMessage", "editMessageText", "getUpdates"), (10, 4, 1))[0],
-        )
+        faults = self._tg.faults
+        method = self._chance.choices(("sendMessage", "editMessageText", "getUpdates"), (10, 4, 1))[0]
+        unmet = sum(fault.method == method and not fault.hits for fault in faults)
+        # Polling backs off for longer than sending does.
+        if unmet >= (1 if method == "getUpdates" else _MOST_TROUBLES):
+            return
         kind = self._chance.randrange(5)
         if kind == 0:
             faults.error(method, 429, retry_after=1)
