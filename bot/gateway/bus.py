@@ -48,6 +48,8 @@ class Lane:
         """References of the messages that the running turn answers."""
         self.doomed = 0
         """How many at the head of the queue were asked before a stop and end with it."""
+        self.halted = 0
+        """How many of the turns to go on with end with a stop that came before they did."""
         self.closed = False
         """Nothing new enters the running turn: its answer is being committed."""
         self.arrived = asyncio.Event()
@@ -81,9 +83,9 @@ class Lane:
 
     def stop(self) -> bool:
         """End at once what runs and what waits; false if there is neither."""
-        self.doomed = len(self.queue)
+        self.doomed, self.halted = len(self.queue), len(self.unfinished)
         self.arrived.set()
-        return self._cut() or self.doomed > 0
+        return self._cut() or self.doomed > 0 or self.halted > 0
 
     def revise(self, ref: str) -> bool:
         """End the running turn since this message of it was changed; false if it has none such, or is over."""
@@ -101,8 +103,9 @@ class Lane:
 
     def begin(self) -> None:
         """A turn starts; one whose messages were stopped while they waited ends as soon as it has taken them."""
-        self.running, self.stopped, self.closed, self._deadline = True, self.doomed > 0, False, None
-        self.revised = False
+        self.running, self.closed, self.revised, self._deadline = True, False, False, None
+        self.stopped = self.doomed > 0 or self.halted > 0
+        self.halted = max(self.halted - 1, 0)
         self.answering = {row.ref for one in list(self.unfinished)[:1] for row in one.rows}
 
 
@@ -196,6 +199,15 @@ class Bus:
         """End what runs and waits in a session; false if nothing does."""
         lane = self._lanes.get(session)
         return lane is not None and lane.stop()
+
+    async def end(self, session: str, seconds: float) -> bool:
+        """End what runs and waits in a session; false if that takes longer."""
+        worker = self._workers.get(session)
+        if worker is None:
+            return True
+        self.stop(session)
+        await asyncio.wait([worker], timeout=seconds)
+        return worker.done()
 
     def ready(self, row: Inbox) -> None:
         """The files of this message are where they will be."""

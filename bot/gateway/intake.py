@@ -157,8 +157,10 @@ class Intake:
         row.files, row.pending = parts.listed(found), False
         paths = [one.path for one in found if one.path]
         brought = partial(rows.brought, row=row, paths=paths, now=self._means.clock())
-        await self._means.database.insist(brought)
-        self._means.bus.ready(row)
+        if await self._means.database.insist(brought):
+            self._means.bus.ready(row)
+        else:
+            await asyncio.to_thread(_deleted, [self._means.workspace / path for path in paths])
 
     async def _show_work(self, session: Session | None) -> None:
         if session is None:
@@ -237,6 +239,11 @@ def _finished(path: Path) -> int:
     size = part.stat().st_size
     part.replace(path)
     return size
+
+
+def _deleted(paths: Sequence[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
 
 
 def _stored(path: Path, content: bytes) -> None:

@@ -70,9 +70,10 @@ class People:
 
     async def load(self) -> None:
         """Read what codes and choices added."""
-        for identity, person in await self._database.read(rows.identities):
-            who = Person(person.name, person.role)
-            self._added[identity.channel, identity.sender] = Known(who, identity.created_at)
+        self._added = {
+            (identity.channel, identity.sender): Known(Person(person.name, person.role), identity.created_at)
+            for identity, person in await self._database.read(rows.identities)
+        }
         self._languages = await self._database.read(rows.languages)
         self._gather()
 

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bot.errors import BotError
+from bot.gateway.bus import Bus
 from bot.gateway.outbox import Outbox
 from bot.gateway.parts import INBOX
 from bot.gateway.people import People
@@ -24,6 +25,8 @@ from bot.storage.database import Database
 from bot.workspace import MEMORY
 
 _MOST = 200
+_END_SECONDS = 10.0
+"""For what a person is being answered to end before they are erased."""
 _DROPPED = "dropped by the owner"
 
 
@@ -31,6 +34,7 @@ _DROPPED = "dropped by the owner"
 class Upkeep:
     database: Database
     outbox: Outbox
+    bus: Bus
     people: People
     workspace: Path
     clock: Callable[[], float]
@@ -99,6 +103,9 @@ class Upkeep:
             raise BotError(
                 f"{name} is the owner; to forget everything, stop nanobot and delete its data folder"
             )
+        for session in await self.database.read(partial(person_data.places, name=name)):
+            if not await self.bus.end(session, _END_SECONDS):
+                raise BotError(f"{name} is being answered and that won't end; try again in a moment")
         found = await self.export(name)
         gone = await self.database.write(partial(person_data.erase_person, name=name))
         named = person_data.files_of(found["rows"])

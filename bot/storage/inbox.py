@@ -104,10 +104,13 @@ def following(s: Session, channels: Sequence[str], above: int, most: int) -> lis
     )
 
 
-def brought(s: Session, row: Inbox, paths: Sequence[str], now: float) -> None:
-    """A message's files are where they will be; they hold words from outside."""
+def brought(s: Session, row: Inbox, paths: Sequence[str], now: float) -> bool:
+    """A message's files are where they will be; they hold words from outside. False where it was erased meanwhile."""
+    if s.get(Inbox, row.id) is None:
+        return False
     values.change(s, row, "files", "pending")
     origins.mark(s, paths, now)
+    return True
 
 
 def _supersede(s: Session, row: Inbox, ref: str) -> None:

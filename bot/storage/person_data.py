@@ -21,6 +21,7 @@ from bot.storage.tables import (
     FactVersion,
     Identity,
     Inbox,
+    InboxState,
     Ledger,
     LinkCode,
     Message,
@@ -86,6 +87,13 @@ def of_person(s: Db, name: str) -> dict[str, list[dict[str, Any]]]:
         for kind, where in _rules(s, name)
     }
     return {table: rows for table, rows in found.items() if rows}
+
+
+def places(s: Db, name: str) -> list[str]:
+    """The sessions that are a person's, and those of others in which they wait for an answer."""
+    own = s.exec(select(Session.key).where(Session.person == name))
+    waits = s.exec(select(Inbox.session).where(Inbox.person == name, Inbox.state == InboxState.QUEUED))
+    return sorted({*own, *waits})
 
 
 def erase_person(s: Db, name: str) -> dict[str, int]:

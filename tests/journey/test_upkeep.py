@@ -15,7 +15,7 @@ from bot.safety.rules import Role
 from channels.errors import NotSent, Refused
 from channels.testing import LoopbackChannel
 from channels.types import Attachment, Media
-from tests.fakes.llm import LLMFake, Reply
+from tests.fakes.llm import LLMFake, Pace, Reply
 from tests.journey.conversation import provider, running, talking, trusted
 from tests.journey.test_command_line import Machine
 
@@ -94,6 +94,78 @@ async def test_a_person_is_exported_and_erased_and_nobody_else(tmp_path: Path) -
     assert "I like tea" not in text
     assert "I like coffee" in text
     assert not list((tmp_path / "data" / "workspace" / "inbox").rglob("bill.txt"))
+
+
+async def test_who_is_erased_while_they_are_answered_leaves_nothing_behind(tmp_path: Path) -> None:
+    channel, machine = LoopbackChannel("chat"), Machine(tmp_path)
+    slow = Reply("You like tea.", pace=Pace(hold="ann"))
+    async with LLMFake(slow) as llm:
+        async with running(tmp_path, provider("one", llm.base_url), channels=(channel,)) as app:
+            app.people.adopt(Roster(app.people.owner, {("chat", "1"): ANN}, {}))
+            channel.say("I like tea", chat="1", sender="1")
+            await llm.until(lambda: len(llm.requests) == 1)
+            channel.say("/new", chat="1", sender="1")
+            asked = channel.say("What do I like?", chat="1", sender="1")
+            await channel.until(lambda: channel.is_confirmed(asked))
+            machine.configure(llm.base_url)
+            code, said = await nanobot(machine, "erase", "--person", "ann", "--yes")
+            assert (code, "Erased" in said) == (0, True), said
+            llm.release("ann")
+            async with asyncio.timeout(5):
+                while app.bus.busy("chat:1"):
+                    await asyncio.sleep(0.01)
+            assert await app.liveness.hanging() == ""
+    with closing(sqlite3.connect(tmp_path / "data" / "nanobot.db")) as database:
+        text = "\n".join(database.iterdump())
+    assert "tea" not in text
+    assert "What do I like?" not in text
+
+
+class SlowFiles(LoopbackChannel):
+    """Brings no file before `go` is set."""
+
+    def __init__(self) -> None:
+        super().__init__("chat")
+        self.go, self.fetching = asyncio.Event(), asyncio.Event()
+
+    async def fetch(self, attachment: Attachment, to: Path, most: int) -> None:
+        self.fetching.set()
+        await self.go.wait()
+        await super().fetch(attachment, to, most)
+
+
+async def test_a_file_that_comes_after_its_sender_was_erased_is_not_kept(tmp_path: Path) -> None:
+    channel, machine = SlowFiles(), Machine(tmp_path)
+    channel.files["f"] = b"her bill"
+    async with LLMFake() as llm, running(tmp_path, provider("one", llm.base_url), channels=(channel,)) as app:
+        app.people.adopt(Roster(app.people.owner, {("chat", "1"): ANN}, {}))
+        files = tuple(Attachment(Media.FILE, name, ref="f") for name in ("bill.txt", "bill.pdf"))
+        channel.say("", chat="1", sender="1", attachments=files)
+        await channel.fetching.wait()
+        machine.configure(llm.base_url)
+        code, said = await nanobot(machine, "erase", "--person", "ann", "--yes")
+        assert (code, "Erased" in said) == (0, True), said
+        channel.go.set()
+        async with asyncio.timeout(5):
+            while "files of chat:1" in app._supervisor.names():
+                await asyncio.sleep(0.01)
+    left = (tmp_path / "data" / "workspace" / "inbox").rglob("*")
+    assert not [path for path in left if path.is_file()]
+    with closing(sqlite3.connect(tmp_path / "data" / "nanobot.db")) as database:
+        assert "bill" not in "\n".join(database.iterdump())
+
+
+async def test_who_is_erased_is_a_stranger(tmp_path: Path) -> None:
+    channel, machine = LoopbackChannel("chat"), Machine(tmp_path)
+    async with LLMFake() as llm, running(tmp_path, provider("one", llm.base_url), channels=(channel,)) as app:
+        channel.say("hello", chat="1", sender="1")
+        await channel.until(lambda: channel.seen("1"))
+        (pairing,) = await app.people.pending()
+        await app.people.approve(pairing.code, "ann")
+        machine.configure(llm.base_url)
+        code, said = await nanobot(machine, "erase", "--person", "ann", "--yes")
+        assert (code, "Erased" in said) == (0, True), said
+        assert app.people.identify("chat", "1") is None
 
 
 async def test_the_owner_is_not_erased_by_mistake(tmp_path: Path) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 
 from bot.gateway import bus as module
 from bot.gateway.bus import Bus, Lane
-from bot.storage.tables import Inbox
+from bot.storage.tables import Inbox, Turn
 from bot.supervisor import Supervisor
 
 ids = iter(range(1, 10_000))
@@ -256,3 +257,25 @@ async def test_stop_ends_what_waits_for_its_files(supervisor: Supervisor, turns:
     assert bus.stop("t:1")
     await settled(bus)
     assert turns.seen == [["photo"]]
+
+
+async def test_stop_ends_a_turn_that_is_about_to_go_on(supervisor: Supervisor) -> None:
+    ended: list[tuple[str, bool]] = []
+    free = asyncio.Event()
+
+    async def run(lane: Lane) -> None:
+        taken = lane.unfinished.popleft().rows if lane.unfinished else lane.take()
+        with suppress(TimeoutError):
+            async with lane.limit(60):
+                await free.wait()
+        ended.append((taken[0].text, lane.stopped))
+
+    bus = Bus(run, supervisor, limit=1)
+    bus.put([row("t:1", "busy")])
+    await asyncio.sleep(0.005)
+    bus.go_on(Turn(session="t:2", path=[], started_at=0.0), [row("t:2", "cut off by a restart")])
+    assert bus.stop("t:2")
+    bus.put([row("t:2", "later")])
+    free.set()
+    await settled(bus)
+    assert ended == [("busy", False), ("cut off by a restart", True), ("later", False)]
