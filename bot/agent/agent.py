@@ -192,6 +192,10 @@ class Agent:
         if max((row.attempts for row in record.rows), default=0) > _MOST_ATTEMPTS:
             log.error("turn %s was under way at %d restarts and is given up", record.turn.id, _MOST_ATTEMPTS)
             return Failed()
+        if record.session.private and not record.session.person:
+            return (
+                Stopped()
+            )  # Its writer has become a stranger there: what is known of the person is not for them.
         deadline = self.core.settings.turn_deadline
         try:
             async with lane.limit(deadline):

@@ -11,7 +11,17 @@ from sqlmodel import col, select
 
 from bot.safety.rules import Role
 from bot.storage import sessions, values
-from bot.storage.tables import GroupChat, Identity, LinkCode, Outbox, Pairing, Person, Preference, Session
+from bot.storage.tables import (
+    GroupChat,
+    Identity,
+    LinkCode,
+    Outbox,
+    Pairing,
+    Person,
+    Preference,
+    Reminder,
+    Session,
+)
 from channels.types import Address
 
 
@@ -130,16 +140,18 @@ def unlink(s: Db, channel: str, sender: str) -> bool:
     """Take an identity away; false if there is none.
 
     Chats on that channel are nobody's until their writer, who may be known there by another id, writes again: what is
-    meant for the person must not go where somebody else reads it. Codes that the person was shown end, too.
+    meant for the person must not go where somebody else reads it: reminders that were set there come to another chat of
+    theirs. Codes that the person was shown end, too.
     """
     row = s.get(Identity, (channel, sender))
     if row is None:
         return False
-    s.execute(
-        update(Session)
-        .where(col(Session.channel) == channel, col(Session.person) == row.person)
-        .values(person="")
-    )
+    chats = sessions.private_of(s, row.person)
+    gone = [chat.key for chat in chats if chat.channel == channel]
+    s.execute(update(Session).where(col(Session.key).in_(gone)).values(person=""))
+    if left := [chat.key for chat in chats if chat.channel != channel]:
+        moved = update(Reminder).where(col(Reminder.person) == row.person, col(Reminder.session).in_(gone))
+        s.execute(moved.values(session=left[0]))
     s.execute(delete(LinkCode).where(col(LinkCode.person) == row.person))
     s.delete(row)
     return True

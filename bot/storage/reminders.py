@@ -141,11 +141,12 @@ def fire(s: Db, reach: Reach, now: float, say: Callable[[Reminder], Next]) -> Fi
 
 
 def _reachable(reach: Reach) -> Select[Reminder, Session]:
-    """Those still to come that may fire, with the chats that they belong to."""
+    """Those still to come that may fire, with the chats that they belong to: a private one must be their person's."""
     return (
         select(Reminder, Session)
         .join(Session, col(Session.key) == col(Reminder.session))
         .where(col(Session.channel).in_(reach.channels), col(Reminder.person).in_(reach.people))
+        .where(or_(col(Session.private).is_(False), Session.person == Reminder.person))
         .where(col(Reminder.due_at).is_not(None))
     )
 

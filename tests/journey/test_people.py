@@ -18,7 +18,7 @@ from bot.gateway.groups import NOT_INVITED
 from bot.gateway.people import Person, Roster
 from bot.safety.rules import Role
 from channels.testing import LoopbackChannel, Shown
-from tests.fakes.llm import LLMFake, Reply
+from tests.fakes.llm import LLMFake, Pace, Reply
 from tests.journey.conversation import provider, running, trusted
 
 ANN, BEN, STRANGER, MAIL = "1", "2", "7", "ann@home"
@@ -111,6 +111,32 @@ async def test_a_link_is_taken_back_by_the_button_and_its_chat_is_nobodys(tmp_pa
         assert await it.mails("hello?") == seen
         assert await it.app.post.channels("ann") == ["chat"]
         assert not it.llm.requests
+
+
+async def test_reminders_of_a_chat_that_is_taken_back_come_to_another_of_the_person(tmp_path: Path) -> None:
+    pills = Reply.tool("remind", {"text": "take the pills", "at": "+600"})
+    async with house(tmp_path, pills, Reply("Set.")) as it:
+        await it.mails(f"/link {await it.code()}")
+        await it.mails("remind me to take the pills")
+        await it.mail.until(lambda: it.mail.seen(MAIL)[1:] == ["Set."])
+        await it.ask(f"/link undo mail {MAIL}")
+        it.clock.now += 601
+        await it.app.reminders.step()
+        await it.chat.until(lambda: "take the pills" in it.last(ANN).text)
+        assert it.mail.seen(MAIL)[2:] == []
+
+
+async def test_what_waits_in_a_chat_that_is_taken_back_is_not_answered_as_its_persons(tmp_path: Path) -> None:
+    async with house(tmp_path, Reply("Hello.", pace=Pace(hold="mail")), Reply("Secret.")) as it:
+        await it.mails(f"/link {await it.code()}")
+        await it.mails("hello")
+        await it.llm.until(lambda: len(it.llm.requests) == 1)
+        await it.mails("/new")
+        await it.mails("what do you know about me?")
+        await it.ask(f"/link undo mail {MAIL}")
+        it.llm.release("mail")
+        await it.mail.until(lambda: "Stopped" in it.mail.seen(MAIL)[-1])
+        assert len(it.llm.requests) == 1
 
 
 async def test_who_came_by_a_code_can_not_lock_out_whose_it_was(tmp_path: Path) -> None:
