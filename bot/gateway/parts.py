@@ -17,7 +17,8 @@ from channels.types import Attachment, Inbound, Media, Quote
 
 INBOX = "inbox"
 """The folder of the workspace in which files lie that people sent."""
-_LONGEST_NAME = 80
+_LONGEST_NAME = 160
+"""Bytes of a file's name without its end."""
 _LONGEST_QUOTE = 20_000
 """Characters of one quote."""
 _PICTURES = ("image/jpeg", "image/png", "image/gif", "image/webp")
@@ -84,7 +85,8 @@ def safe_name(of: Arrival, number: int) -> str:
     name = PurePosixPath(of.name.replace("\\", "/")).name
     stem, dot, end = name.rpartition(".")
     stem, end = (stem, end) if dot and stem else (name, guessed.lstrip("."))
-    stem = re.sub(r"[^\w-]+", "_", stem).strip("_-")[:_LONGEST_NAME] or str(of.kind)
+    stem = re.sub(r"[^\w-]+", "_", stem).strip("_-").encode()[:_LONGEST_NAME].decode(errors="ignore")
+    stem = stem or str(of.kind)
     end = re.sub(r"[^A-Za-z0-9]", "", end)[:10].lower()
     numbered = f"{stem}-{number + 1}" if number else stem
     return f"{numbered}.{end}" if end else numbered

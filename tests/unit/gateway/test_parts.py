@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.gateway import parts
@@ -24,7 +24,7 @@ from channels.types import Attachment, Media
         ("", "image/png", "image.png"),
         ("…", "", "image"),
         ("résumé.odt", "", "résumé.odt"),
-        ("x" * 300 + ".txt", "", "x" * 80 + ".txt"),
+        ("x" * 300 + ".txt", "", "x" * 160 + ".txt"),
         ("run.sh; rm -rf", "", "run.shrmrf"),
     ],
 )
@@ -33,10 +33,11 @@ def test_a_file_gets_a_name_that_harms_nobody(name: str, mime: str, safe: str) -
 
 
 @given(st.text(max_size=200), st.text(max_size=40), st.integers(0, 50))
+@example("\U0001d40d" * 90 + ".pages", "", 11)
 def test_no_name_leads_anywhere(name: str, mime: str, number: int) -> None:
     safe = parts.safe_name(Arrival(Media.FILE, name, mime), number)
     assert safe
-    assert len(safe.encode()) <= 255 * 2
+    assert len(safe.encode()) <= 200  # file systems take 255, and a partial file is called longer
     assert PurePosixPath(safe).name == safe
     assert not safe.startswith(".")
     assert "\0" not in safe
