@@ -90,13 +90,16 @@ def render(report: Mapping[str, Any], now: float) -> str:
 
 
 def _running(report: Mapping[str, Any], now: float) -> Iterator[Row]:
-    up = duration(now - report["started_at"])
-    yield "nanobot", f"{report['version']}, running for {up} (pid {report['pid']})"
+    began = report["started_at"]
+    up = f"running since {_clock(began, now)} ({duration(now - began)}, pid {report['pid']})"
+    yield "nanobot", f"{report['version']}, {up}"
     yield "configuration", report.get("config") or "none"
     yield "data", report["data"]
     yield "socket", report["socket"]
-    for role, routes in report.get("models", {}).items():
-        yield role, _chain(routes)
+    models = report.get("models", {})
+    for role, routes in models.items():
+        if role == "reasoning" or routes != models.get("reasoning"):
+            yield role, _chain(routes)
     yield "why these", report.get("choice") or "unknown"
     for provider in report.get("providers", ()):
         yield from _provider(provider, now)
@@ -110,6 +113,10 @@ def _running(report: Mapping[str, Any], now: float) -> Iterator[Row]:
     yield from _jobs(report, now)
     if report.get("budget"):
         yield "money", usage_table.brief(report["budget"])
+    if disk := report.get("disk"):
+        yield "disk", f"{size(disk['free_bytes'])} free, the database has {size(disk['database_bytes'])}"
+    if chats := report.get("sessions"):
+        yield "sessions", f"{chats['all']}, of which {chats['last_day']} used within a day"
     yield from _work(report)
 
 
@@ -171,6 +178,11 @@ def _channel(channel: Mapping[str, Any], now: float) -> str:
 def _chain(routes: list[str]) -> str:
     shown = ", then ".join(routes[:3]) or "no model"
     return f"{shown}, and {len(routes) - 3} more" if len(routes) > 3 else shown
+
+
+def size(count: float) -> str:
+    """Of so many bytes: "12.3 GB", "4.0 MB"."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def duration(seconds: float) -> str:

@@ -23,14 +23,15 @@ import httpx
 
 from bot.config import Loaded
 from bot.errors import BotError
+from bot.ops.status import TIGHT
 from bot.paths import Env
 from providers.registry import Catalog
 
 Level = Literal["ok", "warning", "error"]
 LEVELS: tuple[Level, ...] = ("ok", "warning", "error")
 
-_FULL, _TIGHT = 100e6, 1e9
-"""Bytes that are left on a disk: below the first nothing can be stored any more, below the second soon."""
+_FULL = 100e6
+"""Bytes that are left on a disk: with fewer nothing can be stored any more."""
 _SKEW = 60.0
 """Seconds that a clock may be off before times in answers, limits and rests go wrong."""
 _CLOCK_WITHIN = 5.0
@@ -121,7 +122,7 @@ async def disk(patient: Patient) -> Findings:
     there = next(one for one in (folder, *folder.parents) if one.exists())
     free = shutil.disk_usage(there).free
     shown = f"{free / 1e9:.1f} GB are free at {folder}"
-    if free < _TIGHT:
+    if free < TIGHT:
         fix = "make room: with a full disk messages can't be stored, and so not answered"
         yield Finding("error" if free < _FULL else "warning", "disk", shown, fix)
     elif not os.access(there, os.W_OK):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from bot.config import Loaded
 from bot.discovery import Discovery
 from bot.gateway import notices, treasurer
 from bot.gateway.bus import Bus
-from bot.storage import inbox, outbox
+from bot.storage import inbox, outbox, sessions
 from bot.storage.database import Database
 from bot.usage import Usage
 from bot.version import program_version
@@ -21,6 +23,10 @@ from providers import errors
 from providers.client import ModelClient, ProviderStatus
 from providers.health import Rest, title
 
+TIGHT = 1e9
+"""Bytes that are left on a disk: with fewer, messages soon can't be stored."""
+_TIGHT = "the disk is nearly full: make room, or messages can't be stored, and so not answered"
+_DAY = 86_400.0
 ROLES = ("reasoning", "rlm", "compaction", "reflection")
 
 
@@ -44,6 +50,8 @@ class Status:
         """The object behind `nanobot status --json`."""
         running, _ = self.bus.depth()
         loaded = self.loaded()
+        chats, used = await self.database.read(partial(sessions.count, since=self.clock() - _DAY))
+        free = shutil.disk_usage(self.database.path.parent).free
         return {
             "version": program_version(),
             "pid": os.getpid(),
@@ -61,7 +69,9 @@ class Status:
             "turns_running": running,
             "messages_waiting": await self.database.read(inbox.waiting),
             "outbox": await self.database.read(outbox.counts),
-            "warnings": list(loaded.notices),
+            "sessions": {"all": chats, "last_day": used},
+            "disk": {"free_bytes": free, "database_bytes": self.database.path.stat().st_size},
+            "warnings": [*loaded.notices, *([_TIGHT] if free < TIGHT else [])],
         }
 
     async def spent(self) -> dict[str, Any]:

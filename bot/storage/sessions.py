@@ -52,6 +52,12 @@ def private_of(s: Db, person: str) -> list[Session]:
     )
 
 
+def count(s: Db, since: float) -> tuple[int, int]:
+    """How many there are, and in how many something happened since then (epoch seconds)."""
+    used = func.count().filter(col(Session.updated_at) >= since)
+    return s.exec(select(func.count(), used).select_from(Session)).one()
+
+
 def choose_model(s: Db, key: str, model: str) -> None:
     """Set the user's strict choice; empty means automatic."""
     row = s.get_one(Session, key)

@@ -131,6 +131,8 @@ async def test_a_daemon_serves_questions_status_and_resolve_and_stops_when_told(
     assert all("Yes." in out for _, out, _ in answers)
     assert status[0] == 0, status
     assert f"pid {daemon.pid}" in status[1]
+    assert " free, the database has " in status[1]
+    assert "sessions " in status[1]
     assert resolved[0] == 0
     assert "1. one/fake-1" in resolved[1]
     assert daemon.returncode == 0

@@ -29,13 +29,30 @@ def row(screen: str, name: str) -> str:
 def test_a_healthy_bot_fits_on_a_screen() -> None:
     screen = render(report(), NOW)
 
-    assert row(screen, "nanobot") == "1.2.3, running for 3 d 4 h (pid 42)"
+    assert row(screen, "nanobot").startswith("1.2.3, running since ")
+    assert row(screen, "nanobot").endswith(" (3 d 4 h, pid 42)")
     assert row(screen, "reasoning") == "big/one, then small/two"
     assert row(screen, "why these") == "both answered"
     assert row(screen, "terminal") == "up"
     assert row(screen, "replies") == "all delivered"
     assert "!" not in screen
     assert len(screen.splitlines()) < 24
+
+
+def test_a_role_with_the_same_models_has_no_line_of_its_own() -> None:
+    same = ["big/one", "small/two"]
+    screen = render(report(models={"reasoning": same, "rlm": ["small/two"], "reflection": same}), NOW)
+
+    assert row(screen, "rlm") == "small/two"
+    assert "reflection" not in screen
+
+
+def test_disk_and_sessions_have_their_lines() -> None:
+    disk = {"free_bytes": 12_345_000_000, "database_bytes": 4_000_000}
+    screen = render(report(disk=disk, sessions={"all": 47, "last_day": 3}), NOW)
+
+    assert row(screen, "disk") == "12.3 GB free, the database has 4.0 MB"
+    assert row(screen, "sessions") == "47, of which 3 used within a day"
 
 
 def test_strangers_are_counted_by_channel() -> None:
