@@ -163,6 +163,20 @@ async def test_an_answer_after_the_24_hours_goes_out_once_they_write(tmp_path: P
         await s.wa.until(lambda: any("anything new?" in text for text in s.wa.shown(ANN)))
 
 
+async def test_what_waits_for_them_goes_out_however_they_write(tmp_path: Path) -> None:
+    replies = Reply("First."), Reply("late", pace=Pace(hold="go")), Reply("New.")
+    async with scene(tmp_path, LLMFake(*replies)) as s:
+        s.wa.says(ANN, "hello")
+        await answered(s)
+        s.wa.says(ANN, "take your time")
+        await s.llm.until(lambda: s.llm.concurrent == 1)
+        s.wa.closed.add(ANN)
+        s.llm.release("go")
+        await s.wa.until(lambda: len(s.wa.sent) == 2 and not s.wa.undelivered())
+        s.wa.says(ANN, "anything new?", context={"from": made.NUMBER, "id": s.wa.sent[0].ref})
+        await s.wa.until(lambda: s.wa.shown(ANN).count("late") == 2 and "New." in s.wa.shown(ANN))
+
+
 async def test_an_expired_token_is_shown_and_nothing_is_lost(tmp_path: Path) -> None:
     async with scene(tmp_path) as s:
         s.wa.token = "another"

@@ -60,6 +60,8 @@ class Reception:
     async def _store(self, arrivals: list[Arrival], take: Take) -> set[str]:
         messages: list[Inbound] = []
         for arrival in arrivals:
+            # First: what waits for them to write goes out as soon as they are let in.
+            await self._notes.heard(arrival.chat, arrival.at.timestamp())
             known = (await self._notes.chat(arrival.chat)).said
             message = to_inbound(arrival, known.get(arrival.answers))
             messages += [message] if message is not None else []
@@ -71,7 +73,6 @@ class Reception:
         for message in messages:
             self._note_latest(message)
         for arrival in arrivals:
-            await self._notes.heard(arrival.chat, arrival.at.timestamp())
             await self._notes.belongs(arrival.user_id, arrival.sender.id)
         for chat in {arrival.chat for arrival in arrivals}:
             await self._notes.keep(chat)
