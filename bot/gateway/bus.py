@@ -69,6 +69,13 @@ class Lane:
             return not stands_alone(row)
         return not self.stopped and not row.pending and not stands_alone(row)
 
+    def lacks_files(self) -> bool:
+        """Whether files of the first message are still being fetched, or of the rest that belongs to it."""
+        for row in self.queue:
+            if row.pending or not row.more_follows:
+                return row.pending
+        return False
+
     def take_one(self) -> Inbox:
         """Take the first of the queue, whatever it is."""
         self.doomed = max(self.doomed - 1, 0)
@@ -144,6 +151,8 @@ class Bus:
         self._spilled = False
         """Whether there is more on the disk than what waits here."""
         self._skipped = False
+        self._ahead: set[int] = set()
+        """Ids of messages that wait here already, in the place of an older version, before their turn to be brought."""
         self._fetching = asyncio.Lock()
         self._run_turn = run_turn
         self._supervisor = supervisor
@@ -186,8 +195,12 @@ class Bus:
                 self._spilled = len(found) == room or self._skipped
                 if found:
                     self._fetched = range(above + 1, (found[-1].id or above) + 1)
+                    self._highest = self._fetched[-1]
                 for row in found:
-                    self._queue(row)
+                    if row.id not in self._ahead:
+                        self._queue(row)
+            if not self._spilled:
+                self._ahead.clear()
 
     def go_on(self, turn: Turn, rows: list[Inbox]) -> None:
         """Go on with a turn as soon as its session is free, before anything that is queued there."""
@@ -229,6 +242,10 @@ class Bus:
 
     def replace(self, ref: str, row: Inbox) -> None:
         """Answer a stored message instead of the one `ref`, of which it is the newer version."""
+        if self._spilled:
+            self._ahead.add(row.id or 0)
+        else:
+            self._highest = max(self._highest, row.id or 0)
         lane = self._lane(row.session)
         places = [number for number, one in enumerate(lane.queue) if one.ref == ref]
         if places:
@@ -280,8 +297,8 @@ class Bus:
     async def _work(self, lane: Lane) -> None:
         try:
             while lane.queue or lane.unfinished:
-                await self._wait_for_files(lane)
                 await self._wait_for_parts(lane)
+                await self._wait_for_files(lane)
                 async with self._slots:
                     if self._closing:
                         return
@@ -304,7 +321,7 @@ class Bus:
                 self._lanes.pop(lane.session, None)
 
     async def _wait_for_files(self, lane: Lane) -> None:
-        while not lane.unfinished and not lane.doomed and lane.queue and lane.queue[0].pending:
+        while not lane.unfinished and not lane.doomed and lane.lacks_files():
             lane.arrived.clear()
             await lane.arrived.wait()
 

@@ -279,3 +279,41 @@ async def test_stop_ends_a_turn_that_is_about_to_go_on(supervisor: Supervisor) -
     free.set()
     await settled(bus)
     assert ended == [("busy", False), ("cut off by a restart", True), ("later", False)]
+
+
+@pytest.mark.looptime
+async def test_an_album_waits_for_the_files_of_all_its_parts(supervisor: Supervisor, turns: Turns) -> None:
+    bus = Bus(turns.run, supervisor, limit=4)
+    first, second = (row("t:1", text, more_follows=True) for text in ("first picture", "second picture"))
+    first.pending = second.pending = True
+    bus.put([first])
+    await asyncio.sleep(0.1)
+    bus.put([second])
+    bus.ready(first)
+    await asyncio.sleep(5)
+    assert turns.seen == []
+    bus.ready(second)
+    await settled(bus)
+    assert turns.seen == [["first picture", "second picture"]]
+
+
+async def test_a_changed_message_is_not_brought_from_the_disk_a_second_time(
+    supervisor: Supervisor, turns: Turns
+) -> None:
+    disk = Disk()
+
+    async def unanswered(above: int, most: int) -> list[Inbox]:
+        answered = [text for seen in turns.seen for text in seen]
+        return [one for one in await disk.fetch(above, most) if one.text not in answered]
+
+    bus = Bus(turns.run, supervisor, limit=1, fetch=unanswered, most=4)
+    turns.gate.clear()
+    for number in range(5):
+        bus.put(disk.store(row(f"t:{number}", f"{number}")))
+    old = disk.rows.pop(3)
+    old.ref = "3"
+    changed = row("t:3", "changed")
+    bus.replace("3", *disk.store(changed))
+    turns.gate.set()
+    await settled(bus)
+    assert turns.seen == [["0"], ["1"], ["2"], ["changed"], ["4"]]
