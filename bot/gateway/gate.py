@@ -53,8 +53,20 @@ class Gate:
         self._clock: Callable[[], float] = people.clock
 
     async def take(self, batch: Sequence[Inbound]) -> None:
-        """Store a batch in one commit. Returns when it is durable; raises StorageError when it isn't."""
-        entries = [entry for inbound in batch if (entry := await self._admitted(inbound)) is not None]
+        """Store a batch, in one commit save for changes of what came along in it. Returns when it is durable; raises
+        StorageError when it isn't.
+        """
+        entries: list[Entry] = []
+        for inbound in batch:
+            if inbound.edits:
+                # Its older version may be among them, and waits for an answer only once it is stored.
+                await self._store(entries)
+                entries = []
+            if (entry := await self._admitted(inbound)) is not None:
+                entries.append(entry)
+        await self._store(entries)
+
+    async def _store(self, entries: Sequence[Entry]) -> None:
         if not entries:
             return
         stored = await self._database.write(partial(rows.store, entries=entries))

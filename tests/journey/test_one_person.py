@@ -161,6 +161,14 @@ async def test_a_changed_message_is_answered_instead_of_the_old_one(tmp_path: Pa
         assert len(it.llm.requests) == 2
 
 
+async def test_a_message_that_comes_together_with_its_newer_version(tmp_path: Path) -> None:
+    async with house(tmp_path, Reply("Six.")) as it:
+        first = it.chat.say("what is 2+2")
+        it.chat.say("what is 3+3", edits=first.ref, key="edit-1")
+        await it.chat.until(lambda: it.chat.seen()[-1:] == ["Six."])
+        assert it.sent()[-1]["content"].endswith("what is 3+3")
+
+
 async def test_what_failed_later_waits_for_its_reader_and_goes_out_again(tmp_path: Path) -> None:
     async with house(tmp_path, Reply("One."), Reply("Two.")) as it:
         it.chat.settled = False
@@ -192,6 +200,23 @@ async def test_what_fails_for_a_day_goes_by_another_channel(tmp_path: Path) -> N
     assert it.mail.seen("ann@home")[1] == (
         "📮 This could not be delivered by chat (the server is down), so here it is:\n\nThe answer."
     )
+
+
+async def test_a_commands_reply_holds_up_no_answer_behind_it(tmp_path: Path) -> None:
+    async with house(tmp_path, Reply("Here I am."), Reply("The answer.")) as it:
+        it.mail.say("hello", sender="ann@home", chat="ann@home")
+        await it.mail.until(lambda: it.mail.seen("ann@home") == ["Here I am."])
+        it.chat.fail(*[NotSent("the server is down", retry_after=0.5) for _ in range(9)])
+        it.chat.say("/help")
+        await it.chat.until(lambda: len(it.chat.order("failed")) == 1)
+        it.chat.say("question")
+        await it.chat.until(lambda: it.app.outbox.depth() == 2)
+        for ahead in (90_000, 1_000):
+            failed = len(it.chat.order("failed"))
+            it.clock.now += ahead
+            it.app.outbox.nudge("chat")
+            await it.chat.until(lambda failed=failed: len(it.chat.order("failed")) > failed)  # type: ignore[misc]
+        await it.mail.until(lambda: "The answer." in it.mail.seen("ann@home")[-1])
 
 
 async def test_a_long_task_is_acknowledged_where_nothing_shows_its_progress(tmp_path: Path) -> None:
