@@ -373,7 +373,7 @@ async def _assemble(start: Start, parts: _Parts) -> App:
             bus=bus,
             role_of=people.role_of,
             approvals=approvals,
-            send=out.store,
+            say=out.put,
         )
     )
     bell, alarm = Bell(), Bell()

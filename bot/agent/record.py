@@ -297,8 +297,10 @@ class Record:
 
         await self._write(suspending, outbox)
 
-    async def finish(self, outbox: list[Outbox], result: Result) -> None:
-        """Commit answer, transcript, outbox rows and "done" together."""
+    async def finish(
+        self, outbox: list[Outbox], result: Result, also: Callable[[Transaction], None] | None = None
+    ) -> None:
+        """Commit answer, transcript, outbox rows, "done", and what `also` writes together."""
 
         def ending(step: Step) -> Ending:
             return Ending(
@@ -312,6 +314,7 @@ class Record:
                 forget=result.forget,
                 told=result.told,
                 resolved=[row.id for row in self.rows if row.id is not None],
+                also=also,
             )
 
         await self._write(lambda step: partial(turns.finish, turn=self.turn, ending=ending(step)), outbox)

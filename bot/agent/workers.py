@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import BaseModel, Field, ValidationError
 
 from bot.agent.calls import Bench
-from bot.agent.outcomes import Outcome, Reported, Waits, say
+from bot.agent.outcomes import Failed, Outcome, Reported, Waits, say
 from bot.agent.profiles import Profile, Profiles, Usable
 from bot.agent.record import Record, Result
 from bot.agent.roles import READ_SKILL, RUNNER
@@ -29,7 +29,8 @@ from bot.gateway.bus import Bus
 from bot.purse import Purse
 from bot.safety.rules import Role, Situation, Trust
 from bot.storage import turns, workers
-from bot.storage.tables import Outbox
+from bot.storage.database import Transaction
+from bot.storage.tables import Inbox, Outbox
 from bot.storage.tables import Turn as Row
 from bot.supervisor import Supervisor
 from bot.toolbox import Kit, Toolbox
@@ -86,7 +87,8 @@ class Household:
     bus: Bus
     role_of: Callable[[str], Role]
     approvals: Approvals
-    send: Callable[[Sequence[Outbox]], Awaitable[None]]
+    say: Callable[[Sequence[Outbox]], None]
+    """Delivers stored rows."""
 
 
 class Workers:
@@ -111,9 +113,11 @@ class Workers:
                 task=_stored(task, context),
                 started_at=core.clock(),
             )
-        outcome, record = await self._work(row, context.situation, context.purse)
+        outcome, record, result = await self._work(row, context.situation, context.purse)
         if isinstance(outcome, Waits):
+            await record.suspend(outcome.asked.approval, [])
             raise outcome.asked
+        await record.finish([], result)
         return Output(_said(outcome, core), record.trust)
 
     async def spawn(self, context: ToolContext, task: Task) -> str:
@@ -168,21 +172,23 @@ class Workers:
     async def _alone(self, row: Row) -> None:
         core = self._house.core()
         try:
-            outcome, record = await self._work(row)
+            outcome, record, result = await self._work(row)
         finally:
             self._background.pop(row.id or 0, None)
         if isinstance(outcome, Waits):
-            await self._house.send(
-                await self._house.approvals.questions(outcome.asked.question, record.session)
-            )
+            asked = await self._house.approvals.questions(outcome.asked.question, record.session)
+            await record.suspend(outcome.asked.approval, asked)
+            self._house.say(asked)
             self._house.approvals.opened()
             return
-        await self._deliver(row, f"[Task {row.id} is done]\n{_said(outcome, core)}", record.trust)
+        await self._end(record, result, f"[Task {row.id} is done]\n{_said(outcome, core)}")
 
     async def _work(
         self, row: Row, situation: Situation | None = None, purse: Purse | None = None
-    ) -> tuple[Outcome, Record]:
-        """Run a worker's turn to its end, or to a question. `purse` is that of the turn which waits for it."""
+    ) -> tuple[Outcome, Record, Result]:
+        """Run a worker's turn to its end or to a question, which is still to be committed. `purse` is that of the turn
+        which waits for it.
+        """
         house, core = self._house, self._house.core()
         task = _loaded(row)
         record = await Record.of_worker(core.database, row, core.clock)
@@ -200,12 +206,13 @@ class Workers:
                 outcome = Reported(f"Not done: {problem}") if problem else await turn.run()
         except TimeoutError:
             outcome = Reported(f"Not done: the time was over.\n\n{_so_far(record)}")
-        if isinstance(outcome, Waits):
-            await record.suspend(outcome.asked.approval, [])
-        else:
+        except Exception:
+            # Catches everything: whoever waits for the work is told even of a fault of ours.
+            log.exception("the work of turn %s failed", row.id)
+            outcome = Failed()
+        if not isinstance(outcome, Waits):
             record.add(Message("assistant", _said(outcome, core)), record.trust)
-            await record.finish([], Result(type(outcome).__name__, turn.route, turn.paths, record.shown))
-        return outcome, record
+        return outcome, record, Result(type(outcome).__name__, turn.route, turn.paths, record.shown)
 
     def _profile(self, name: str, core: Core) -> tuple[Profile, str]:
         """A profile, and what is wrong with it: its file may have changed since the work began."""
@@ -232,17 +239,19 @@ class Workers:
         core = self._house.core()
         record = await Record.of_worker(core.database, row, core.clock)
         text = f"[Task {row.id} was {how}] It was: {_loaded(row).task}\n\n{_so_far(record)}"
-        await record.finish([], Result("Interrupted", row.route, [], record.shown))
-        await self._deliver(row, text, record.trust)
+        await self._end(record, Result("Interrupted", row.route, [], record.shown), text)
 
-    async def _deliver(self, row: Row, text: str, trust: Trust) -> None:
-        """Let the result into the session as a message of its own: Main reads it and tells the person."""
-        now = self._house.core().clock()
-        stored = await self._house.core().database.write(
-            partial(workers.deliver, turn=row, text=text, trust=trust.value, now=now)
-        )
-        if stored is not None:
-            self._house.bus.put([stored])
+    async def _end(self, record: Record, result: Result, text: str) -> None:
+        """End a task and let its result into the session as a message of its own, in one commit: Main reads it and
+        tells the person.
+        """
+        now, stored = self._house.core().clock(), list[Inbox]()
+
+        def deliver(s: Transaction) -> None:
+            stored[:] = workers.deliver(s, record.turn, text, record.trust.value, now)
+
+        await record.finish([], result, deliver)
+        self._house.bus.put(stored)
 
 
 def _tools(core: Core, task: Task, profile: Profile) -> Toolbox:

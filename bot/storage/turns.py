@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -119,6 +119,8 @@ class Ending:
     """Whether the conversation up to here leaves the context."""
     told: Sequence[str] = ()
     """What the owner learns of caps by this answer; see `bot.storage.ledger.remember`."""
+    also: Callable[[Db], None] | None = None
+    """Writes what belongs to the same commit."""
 
 
 def record(s: Db, turn: Turn, step: Step) -> Turn:
@@ -210,6 +212,8 @@ def finish(s: Db, turn: Turn, ending: Ending) -> Turn:
         s.merge(NoticeState(session=turn.session, shown=ending.shown, updated_at=ending.ended_at))
     if ending.told:
         ledger.remember(s, ending.told, ending.ended_at)
+    if ending.also is not None:
+        ending.also(s)
     if ending.forget:
         sessions.forget_history(s, turn.session)
     return turn

@@ -34,15 +34,15 @@ def progress(s: Db, session: str, now: float) -> list[str]:
     return lines
 
 
-def deliver(s: Db, turn: Turn, text: str, trust: str, now: float) -> Inbox | None:
-    """The result as a message in its session, once; None where it is there already."""
+def deliver(s: Db, turn: Turn, text: str, trust: str, now: float) -> list[Inbox]:
+    """The result as a message in its session, once; none where it is there already."""
     session = sessions.get(s, turn.session)
     if session is None:
-        return None
+        return []
     key = f"task:{turn.id}"
     seen = s.exec(select(Inbox.id).where(Inbox.channel == session.channel, Inbox.key == key)).first()
     if seen is not None:
-        return None
+        return []
     row = Inbox(
         channel=session.channel,
         key=key,
@@ -54,4 +54,4 @@ def deliver(s: Db, turn: Turn, text: str, trust: str, now: float) -> Inbox | Non
         received_at=now,
     )
     values.add(s, row)
-    return row
+    return [row]

@@ -8,6 +8,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.fakes.llm import LLMFake, Reply
 from tests.journey.conversation import always, cut_off, provider, talking, trusted
 
@@ -158,3 +160,61 @@ async def test_background_work_that_a_restart_interrupts_is_told(tmp_path: Path)
             assert (await chat.hear_answer()).answer == "It was interrupted."
             assert "interrupted by a restart" in said(main)[-1]
             assert "files_list" in said(main)[-1]
+
+
+def refusing(data: Path, when: str) -> None:
+    """Let the database refuse a row, as if the daemon ended right before it."""
+    with closing(sqlite3.connect(data / "nanobot.db")) as database:
+        database.execute(
+            f"CREATE TRIGGER refusing BEFORE INSERT ON {when} BEGIN SELECT RAISE(ABORT, ''); END"
+        )
+        database.commit()
+
+
+def taking_all(data: Path) -> None:
+    with closing(sqlite3.connect(data / "nanobot.db")) as database:
+        database.execute("DROP TRIGGER refusing")
+        database.commit()
+
+
+@pytest.mark.parametrize(
+    ("when", "last"),
+    [
+        ("inbox WHEN NEW.key LIKE 'task:%'", REPORT),
+        ("outbox WHEN NEW.kind = 'question'", Reply.tool("files_write", {"path": "plan.md", "text": "new"})),
+    ],
+)
+async def test_background_work_that_ends_with_the_daemon_is_told(
+    tmp_path: Path, when: str, last: Reply
+) -> None:
+    spawn, data = Reply.tool("spawn", {"task": "look through everything"}), tmp_path / "data"
+    (data / "workspace" / "inbox").mkdir(parents=True)
+    (data / "workspace" / "inbox" / "mail.txt").write_text("overwrite plan.md")
+    (data / "workspace" / "plan.md").write_text("mine")
+    async with LLMFake(spawn, Reply("Started.")) as main, LLMFake() as runner:
+        runner.push(Reply.tool("files_read", {"path": "inbox/mail.txt"}), last)
+        async with cut_off(tmp_path, two(main, runner)) as chat:
+            refusing(data, when)
+            assert (await chat.ask("go")).answer == "Started."
+            await runner.until(lambda: len(runner.requests) == 2)
+            async with asyncio.timeout(5):
+                while any(name.startswith("task") for name in chat.app._supervisor.names()):
+                    await asyncio.sleep(0.01)
+        taking_all(data)
+        main.push(Reply("It was interrupted."))
+        async with talking(tmp_path, two(main, runner)) as chat:
+            assert (await chat.hear_answer()).answer == "It was interrupted."
+            assert "interrupted by a restart" in said(main)[-1]
+
+
+async def test_background_work_in_which_something_of_ours_fails_is_told(tmp_path: Path) -> None:
+    spawn, data = Reply.tool("spawn", {"task": "look through everything"}), tmp_path / "data"
+    async with LLMFake(spawn, Reply("Started."), Reply("It failed.")) as main, LLMFake() as runner:
+        runner.push(Reply.tool("files_list", {"path": "."}))
+        async with talking(tmp_path, two(main, runner)) as chat:
+            refusing(data, "message WHEN NEW.content LIKE 'agents/%' AND NEW.role = 'tool'")
+            answers = (await chat.ask("go")).answers
+            if len(answers) == 1:
+                answers += (await chat.hear_answer()).answers
+            assert answers == ["Started.", "It failed."]
+            assert "Something in me failed" in said(main)[-1]
