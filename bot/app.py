@@ -152,7 +152,8 @@ class App:
     async def recover(self) -> None:
         """Go on where the last run ended: replies that were written go out, questions that were taken are answered."""
         kinds = list(self.channels)
-        undelivered = await self._database.insist(partial(outbox.recover, channels=kinds))
+        now = self.people.clock()
+        undelivered = await self._database.insist(partial(outbox.recover, channels=kinds, now=now))
         work = await self._database.insist(partial(inbox.recover, channels=kinds))
         if undelivered or work.rows:
             log.info("found %d messages to answer and %d to deliver", len(work.rows), len(undelivered))
@@ -400,9 +401,7 @@ async def _assemble(start: Start, parts: _Parts) -> App:
     approvals.go_on = partial(_go_on, bus, workers)
 
     def given() -> JobContext:
-        return JobContext(
-            agent.core, out.store, lambda rows: out.put([r for r in rows if r.channel in channels])
-        )
+        return JobContext(agent.core, out.store, out.put)
 
     jobs = Jobs(
         plans(config), Hall(database, parts.supervisor, given, bell, start.clock, parts.ear.of("jobs"))

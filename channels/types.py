@@ -158,7 +158,7 @@ class Receipt:
 class DeliveryReport:
     """What a channel learned later of a message that it had accepted: a bounce, a status.
 
-    With `again` the message may be sent once more, after the reader has written something.
+    With `again` the message may be sent once more: after a while, and at once when the reader writes something.
     """
 
     ref: str

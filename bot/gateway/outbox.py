@@ -38,6 +38,9 @@ _TRIED_FOR = 600.0
 OtherWay = Callable[[Row], Awaitable[Address | None]]
 """Where a person who can't be reached by a row's channel may be reached instead."""
 _REPEAT_MARK = "🔁 (maybe sent twice)\n"
+DROPPED = "dropped by the owner"
+_EARLY = 1000
+"""Reports that are remembered for a receipt which is not written down yet."""
 
 
 @dataclass(slots=True)
@@ -69,6 +72,8 @@ class Outbox:
         self.other_way: OtherWay = _nowhere
         self.meter = meter or Meter()
         self._lanes: dict[str, _Lane] = {}
+        self._early: dict[tuple[str, str], DeliveryReport] = {}
+        """Reports of messages that nobody knows, by channel and reference: some come before the receipt is stored."""
         self._settled = asyncio.Event()
 
     @contextmanager
@@ -92,13 +97,17 @@ class Outbox:
         self.put(await self._database.write(partial(rows.add, rows=new)))
 
     def put(self, new: Sequence[Row]) -> None:
-        """Deliver stored rows; where the first was claimed, all are of its session."""
+        """Deliver stored rows; where the first was claimed, all are of its session. Those of a channel that doesn't run
+        wait for a start with it.
+        """
         if new and new[0].state == OutboxState.SENDING:
             lane = self._lanes[new[0].session]
             lane.rows.extendleft(reversed(new))
             self._start(new[0].session, lane)
             return
         for row in new:
+            if row.channel not in self._channels:
+                continue
             lane = self._lanes.setdefault(row.session, _Lane())
             lane.rows.append(row)
             if not lane.claimed:
@@ -126,7 +135,12 @@ class Outbox:
         """Take what a channel learned later of a message that it had accepted; durable on return."""
         told = partial(rows.reported, channel=channel, report=report, now=self._clock())
         row = await self._database.insist(told)
-        if row is None or report.delivered:
+        if row is None:
+            self._early[channel, report.ref] = report
+            while len(self._early) > _EARLY:
+                del self._early[next(iter(self._early))]
+            return
+        if report.delivered:
             return
         log.warning("outbox %s to %s did not arrive: %s", row.id, row.session, report.detail)
         if row.state == OutboxState.QUEUED:
@@ -137,12 +151,13 @@ class Outbox:
         return self._lane_of(number) is not None
 
     def hurry(self, number: int) -> None:
-        """Try a row now that waits for its next try."""
+        """Try a row now that waits for its next try, also one that was dropped before."""
         if lane := self._lane_of(number):
+            lane.dropped.discard(number)
             lane.nudge.set()
 
     def drop(self, number: int) -> None:
-        """Deliver a row no more that is given up; a send that is under way ends as it ends."""
+        """Deliver a row no more that is about to be given up on disk; a send under way is the last."""
         if lane := self._lane_of(number):
             lane.dropped.add(number)
             lane.nudge.set()
@@ -203,6 +218,8 @@ class Outbox:
             if settled.state == OutboxState.QUEUED:
                 moved = await self._moved(row, lane)
                 settled = replace(settled, state=OutboxState.MOVED) if moved else settled
+                if not moved and row.id in lane.dropped:
+                    settled = replace(settled, state=OutboxState.REFUSED, error=DROPPED)
             else:
                 lane.failing_since = None
             if settled.state != OutboxState.QUEUED:
@@ -211,6 +228,9 @@ class Outbox:
             self.meter.delivery(row.channel, settled.state)
             claimed = lane.rows[0] if lane.rows and lane.rows[0].not_before <= self._clock() else None
             await self._settle(settled, claimed, moved)
+            early = row.channel, settled.receipt
+            if settled.state == OutboxState.RELAYED and (report := self._early.pop(early, None)):
+                await self.reported(row.channel, report)
             if asked_to_end():
                 raise asyncio.CancelledError
         del self._lanes[session]
@@ -220,7 +240,7 @@ class Outbox:
         now = self._clock()
         lane.failing_since = lane.failing_since or now
         tried = now - lane.failing_since >= _TRIED_FOR
-        if not tried or now - row.created_at < _GIVEN_UP_AFTER or row.kind == "reply":
+        if not tried or now - row.created_at < _GIVEN_UP_AFTER:
             return []
         other = await self.other_way(row)
         if other is None:

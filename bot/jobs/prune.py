@@ -10,17 +10,20 @@ from bot.gateway.parts import INBOX
 from bot.gateway.post import OUTGOING
 from bot.schedule.spec import Cron, JobContext, JobSpec
 from bot.storage import retention
-from bot.storage.outbox import enclosed
+from bot.storage.outbox import enclosed, give_up_unheard
 
 _DAY = 86_400.0
 _DELIVERED_FILES = 2 * _DAY
 """For how long a copy is kept of a file that was sent; one that waits is kept until it is."""
+_UNHEARD = 30 * _DAY
+"""WhatsApp's servers try for so long to deliver what they took (Meta's page "Configure message time-to-live")."""
 
 
 async def run(context: JobContext) -> str:
     core = context.core
     now = core.clock()
     gone: dict[str, int] = {}
+    await core.database.write(partial(give_up_unheard, before=now - _UNHEARD))
     for name, rules in retention.RULES.items():
         days = getattr(core.config.retention, name)
         for rule in rules if days else ():

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from bot.errors import BotError
 from bot.gateway.bus import Bus
-from bot.gateway.outbox import Outbox
+from bot.gateway.outbox import DROPPED, Outbox
 from bot.gateway.parts import INBOX
 from bot.gateway.people import People
 from bot.memory.keeper import folder_name
@@ -27,7 +27,6 @@ from bot.workspace import MEMORY
 _MOST = 200
 _END_SECONDS = 10.0
 """For what a person is being answered to end before they are erased."""
-_DROPPED = "dropped by the owner"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +71,21 @@ class Upkeep:
         return JSONResponse(await self.erase(request.path_params["name"]))
 
     async def _retry(self, number: int) -> None:
-        if self.outbox.waiting(number):
-            self.outbox.hurry(number)
-            return
-        row = await self.database.write(partial(overview.send_again, number=number))
-        if row is None:
-            raise BotError(
-                f"there is no message {number} that could be sent again; `nanobot outbox list` shows them"
-            )
-        self.outbox.put([row])
+        if not self.outbox.waiting(number):
+            row = await self.database.write(partial(overview.send_again, number=number))
+            if row is None:
+                raise BotError(
+                    f"there is no message {number} that could be sent again; `nanobot outbox list` shows them"
+                )
+            self.outbox.put([row])
+        self.outbox.hurry(number)
 
     async def _drop(self, number: int) -> None:
-        if not await self.database.write(partial(overview.give_up, number=number, why=_DROPPED)):
+        self.outbox.drop(number)  # first: a send that fails right now must not queue it again
+        if not await self.database.write(partial(overview.give_up, number=number, why=DROPPED)):
             raise BotError(
                 f"no message {number} waits to be delivered; `nanobot outbox list` shows those that do"
             )
-        self.outbox.drop(number)
 
     async def export(self, name: str) -> dict[str, Any]:
         """{"person", "rows": by table, "files": paths below the workspace}. Raises BotError for nobody's name."""
@@ -107,6 +105,8 @@ class Upkeep:
             if not await self.bus.end(session, _END_SECONDS):
                 raise BotError(f"{name} is being answered and that won't end; try again in a moment")
         found = await self.export(name)
+        for row in found["rows"].get("outbox", ()):
+            self.outbox.drop(row["id"])
         gone = await self.database.write(partial(person_data.erase_person, name=name))
         named = person_data.files_of(found["rows"])
         await asyncio.to_thread(self._erase_files, name, named)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, func
+from sqlalchemy import bindparam, func, update
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
@@ -16,8 +16,10 @@ from channels.types import DeliveryReport
 
 _OUTBOX = values.table(Outbox)
 _UPDATE = _OUTBOX.update().where(_OUTBOX.c.id == bindparam("that"))
-HELD_SECONDS = 86_400.0
-"""How long a message waits for its reader to write something first."""
+_DAY = 86_400.0
+"""Seconds. Nothing is put off for longer."""
+_AGAIN_SECONDS = 60.0
+"""After which a message that was accepted and did not arrive is sent again; doubling with each send."""
 _SETTLE = _UPDATE.values(attempts=_OUTBOX.c.attempts + 1)
 
 
@@ -76,7 +78,7 @@ def reported(s: Db, channel: str, report: DeliveryReport, now: float) -> Outbox 
     else:
         row.error, row.doubtful = report.detail, 0
         row.state = OutboxState.QUEUED if report.again else OutboxState.REFUSED
-        row.not_before = now + HELD_SECONDS if report.again else 0.0
+        row.not_before = now + min(_AGAIN_SECONDS * 2 ** min(row.attempts, 20), _DAY)
     s.add(row)
     s.flush()
     s.refresh(row)
@@ -99,8 +101,19 @@ def trust_of_answer(s: Db, session: str, ref: str) -> Trust:
     return worst(*(Trust(label) for label in labels))
 
 
-def recover(s: Db, channels: Sequence[str]) -> list[Outbox]:
-    """Everything undelivered, oldest first. A row found claimed was cut off in the middle of its send: doubtful."""
+def give_up_unheard(s: Db, before: float) -> None:
+    """Give up what was relayed before that time (epoch seconds) and of which nothing was reported since."""
+    s.execute(
+        update(Outbox)
+        .where(col(Outbox.state) == OutboxState.RELAYED, col(Outbox.sent_at) < before)
+        .values(state=OutboxState.REFUSED, error="it was taken, and nobody ever said that it arrived")
+    )
+
+
+def recover(s: Db, channels: Sequence[str], now: float) -> list[Outbox]:
+    """Everything undelivered, oldest first. A row found claimed was cut off in the middle of its send: doubtful. One
+    that is put off for longer than anything ever is was so by a clock that went wrong.
+    """
     rows = s.exec(
         select(Outbox)
         .where(
@@ -113,6 +126,8 @@ def recover(s: Db, channels: Sequence[str]) -> list[Outbox]:
         if row.state == OutboxState.SENDING:
             row.state = OutboxState.QUEUED
             row.doubtful += 1
+        if row.not_before > now + _DAY:
+            row.not_before = 0.0
     return list(rows)
 
 

@@ -14,7 +14,7 @@ from bot.gateway.people import Person, Roster
 from bot.safety.rules import Role
 from channels.errors import NotSent, Refused
 from channels.testing import LoopbackChannel
-from channels.types import Attachment, Media
+from channels.types import Attachment, Media, Outbound, Receipt
 from tests.fakes.llm import LLMFake, Pace, Reply
 from tests.journey.conversation import provider, running, talking, trusted
 from tests.journey.test_command_line import Machine
@@ -168,6 +168,22 @@ async def test_who_is_erased_is_a_stranger(tmp_path: Path) -> None:
         assert app.people.identify("chat", "1") is None
 
 
+async def test_who_is_erased_is_written_to_no_more(tmp_path: Path) -> None:
+    channel, machine = LoopbackChannel("chat"), Machine(tmp_path)
+    channel.fail(NotSent("no network", retry_after=3600.0))
+    async with LLMFake(Reply("You like tea.")) as llm:
+        async with running(tmp_path, provider("one", llm.base_url), channels=(channel,)) as app:
+            app.people.adopt(Roster(app.people.owner, {("chat", "1"): ANN}, {}))
+            channel.say("I like tea", chat="1", sender="1")
+            await channel.until(lambda: channel.order("failed"))
+            machine.configure(llm.base_url)
+            code, said = await nanobot(machine, "erase", "--person", "ann", "--yes")
+            assert (code, "Erased" in said) == (0, True), said
+            app.outbox.nudge("chat")
+            await asyncio.sleep(0.05)
+            assert (channel.seen(), app.outbox.depth()) == ([], 0)
+
+
 async def test_the_owner_is_not_erased_by_mistake(tmp_path: Path) -> None:
     async with LLMFake() as llm, talking(tmp_path, provider("one", llm.base_url)) as chat:
         machine = Machine(tmp_path)
@@ -208,6 +224,38 @@ async def test_what_did_not_arrive_is_listed_dropped_and_tried_again(tmp_path: P
             assert [one["session"] for one in json.loads(said)] == ["chat:1"]
             code, said = await nanobot(machine, "inbox")
             assert said == "Every message is answered.\n"
+
+
+async def test_what_is_dropped_stays_dropped_and_what_is_tried_again_goes_out(tmp_path: Path) -> None:
+    class Slow(LoopbackChannel):
+        let = asyncio.Event()
+
+        async def send(self, out: Outbound) -> Receipt:
+            try:
+                return await super().send(out)
+            finally:
+                await self.let.wait()
+
+    channel = Slow("chat")
+    channel.fail(*[NotSent("no network", retry_after=3600.0)] * 2)
+    async with (
+        LLMFake(Reply("One."), Reply("Two.")) as llm,
+        running(tmp_path, provider("one", llm.base_url), channels=(channel,)) as app,
+        Client(app.status.socket) as client,
+    ):
+        app.people.adopt(Roster(app.people.owner, {("chat", "1"): ANN}, {}))
+        channel.say("first")
+        await channel.until(lambda: channel.order("failed"))
+        (row,) = await client.outbox()
+        assert (await client.outgoing(row["id"], "drop"))["state"] == "refused"
+        channel.let.set()
+        channel.say("second")
+        await channel.until(lambda: len(channel.order("failed")) == 2)
+        states = {one["id"]: one["state"] for one in await client.outbox()}
+        assert states[row["id"]] == "refused"
+        # Where the chat's other messages still wait.
+        await client.outgoing(row["id"], "retry")
+        await channel.until(lambda: channel.seen() == ["Two.", "One."])
 
 
 async def test_an_upgrade_is_tried_on_a_copy(tmp_path: Path) -> None:

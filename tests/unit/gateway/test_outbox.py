@@ -20,7 +20,7 @@ from bot.storage.tables import OutboxState
 from bot.supervisor import Supervisor
 from channels.errors import NotSent, Refused, Unknown
 from channels.testing import LoopbackChannel
-from channels.types import Address, Outbound, Receipt
+from channels.types import Address, DeliveryReport, Outbound, Receipt
 
 
 class Stand:
@@ -177,8 +177,8 @@ async def test_a_restart_repeats_what_was_claimed_and_sends_the_rest(stand: Stan
     claimed, queued = stand.rows("claimed", "queued")
     claimed.state = OutboxState.SENDING
     await stand.database.write(partial(rows.add, rows=[claimed, queued]))
-    found = await stand.database.write(partial(rows.recover, channels=["loopback"]))
-    assert await stand.database.write(partial(rows.recover, channels=["other"])) == []
+    found = await stand.database.write(partial(rows.recover, channels=["loopback"], now=time.time()))
+    assert await stand.database.write(partial(rows.recover, channels=["other"], now=time.time())) == []
     stand.outbox.put(found)
     await stand.finished()
     first, second = stand.channel.seen()
@@ -195,3 +195,46 @@ async def test_flushing_waits_for_what_is_under_way_but_not_for_a_channel_that_i
     async with asyncio.timeout(0.5):
         await stand.outbox.flush(5)
     assert stand.channel.seen() == ([] if errors else ["a", "b", "c"])
+
+
+async def test_a_report_that_comes_before_its_receipt_is_written_down_counts(
+    database: Database, supervisor: Supervisor
+) -> None:
+    class Prompt(LoopbackChannel):
+        """Tells what became of a message before its own `send` returns."""
+
+        async def send(self, out: Outbound) -> Receipt:
+            receipt = await super().send(out)
+            await at.outbox.reported(
+                self.kind, DeliveryReport(receipt.ref, out.text == "a", "unknown number")
+            )
+            return receipt
+
+    at = Stand(database, supervisor, Prompt())
+    at.channel.settled = False
+    await at.outbox.store(at.rows("a", "b"))
+    await at.finished()
+    assert await at.stored() == [("a", "sent"), ("b", "refused")]
+
+
+async def test_what_failed_later_is_not_held_for_a_day(stand: Stand) -> None:
+    stand.channel.settled = False
+    await stand.outbox.store(stand.rows("a"))
+    await stand.finished()
+    ref = stand.channel.messages[0].ref
+    await stand.outbox.reported("loopback", DeliveryReport(ref, delivered=False, detail="busy", again=True))
+
+    def due(s: Transaction) -> float:
+        return s.exec(select(Row.not_before)).one() - time.time()
+
+    assert 10 < await stand.database.read(due) < 300
+
+
+async def test_what_belongs_to_a_channel_that_does_not_run_waits_in_its_row(
+    stand: Stand, supervisor: Supervisor
+) -> None:
+    elsewhere = outgoing(Address("telegram", "1"), "a", time.time())
+    await stand.outbox.store([elsewhere])
+    await asyncio.sleep(0.01)
+    assert (stand.outbox.stuck(), supervisor.names()) == ("", [])
+    assert await stand.stored() == [("a", "queued")]

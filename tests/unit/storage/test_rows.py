@@ -129,8 +129,26 @@ async def test_a_send_is_settled_and_the_next_claimed_in_one_go(database: Databa
         (OutboxState.SENDING, "", 0, None),
     ]
     assert await database.read(outbox.counts) == {"sending": 1}
-    recovered = await database.write(partial(outbox.recover, channels=["t"]))
+    recovered = await database.write(partial(outbox.recover, channels=["t"], now=0.0))
     assert [(row.text, row.state, row.doubtful) for row in recovered] == [("b", OutboxState.QUEUED, 1)]
+
+
+async def test_what_a_wrong_clock_put_off_is_tried_after_a_restart(database: Database) -> None:
+    held, wrong = outgoing(HERE, "held", 0.0), outgoing(HERE, "wrong", 0.0)
+    held.not_before, wrong.not_before = 86_000.0, 3e7
+    await database.write(partial(outbox.add, rows=[held, wrong]))
+    recovered = await database.write(partial(outbox.recover, channels=["t"], now=0.0))
+    assert [row.not_before for row in recovered] == [86_000.0, 0.0]
+
+
+async def test_what_nothing_is_heard_of_is_given_up(database: Database) -> None:
+    early, late = outgoing(HERE, "early", 0.0), outgoing(HERE, "late", 0.0)
+    early.state = late.state = OutboxState.RELAYED
+    early.sent_at, late.sent_at = 5.0, 7.0
+    await database.write(partial(outbox.add, rows=[early, late]))
+    await database.write(partial(outbox.give_up_unheard, before=6.0))
+    found = await database.read(lambda s: s.exec(select(Outbox).order_by(col(Outbox.id))).all())
+    assert [row.state for row in found] == [OutboxState.REFUSED, OutboxState.RELAYED]
 
 
 async def test_codes_are_few_and_one_for_each_stranger(database: Database) -> None:
