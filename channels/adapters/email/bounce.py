@@ -29,13 +29,13 @@ class Failure:
     """A mail of ours that didn't arrive, or not yet.
 
     `message_id` is its Message-ID as the bounce names it, `status` the enhanced code (5.1.1) or "", `detail` one line
-    for a person. Not `permanent` with `delayed`: the server goes on trying.
+    for a person. Not `final`: the server goes on trying. One that gave up after days of trying keeps a code that begins
+    with 4 (RFC 3464, 2.3.3 and 2.3.4).
     """
 
     message_id: str
     recipient: str
-    permanent: bool
-    delayed: bool
+    final: bool
     status: str
     detail: str
 
@@ -89,8 +89,7 @@ def _failure(fields: Headers, message_id: str) -> Failure | None:
     return Failure(
         message_id=message_id,
         recipient=recipient[0].lower() if recipient else "",
-        permanent=action == "failed" and not code.startswith("4"),
-        delayed=action == "delayed",
+        final=action == "failed",
         status=code,
         detail=_one_line(said.partition(";")[2] or said or f"{action}, status {code or 'unknown'}"),
     )
@@ -116,7 +115,7 @@ def _in_words(part: Part) -> Iterator[Failure]:
         line = text[text.rfind("\n", 0, at) + 1 :].partition("\n")[0]
         recipient = _ADDRESS.search(failed) or re.search(r"(?<=<)[^\s<>@]+@[^\s<>@]+(?=>)", text)
         whom = recipient[0].lower() if recipient else ""
-        yield Failure(returned, whom, not code.startswith("4"), False, code, _one_line(line))
+        yield Failure(returned, whom, bool(failed) or not code.startswith("4"), code, _one_line(line))
 
 
 def _sender(part: Part) -> str:

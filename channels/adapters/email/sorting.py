@@ -48,7 +48,7 @@ class Sorter:
             reports = (
                 DeliveryReport(one.message_id, delivered=False, detail=f"{one.recipient}: {one.detail}")
                 for one in ours
-                if one.permanent
+                if one.final
             )
             return Sorted(reports=tuple(reports))
         try:

@@ -77,7 +77,7 @@ def test_what_it_reports(name: str) -> None:
 
 
 def _told(failure: Failure) -> list[str]:
-    how = "permanent" if failure.permanent else "delayed" if failure.delayed else "temporary"
+    how = "final" if failure.final else "delayed"
     return [failure.message_id, failure.recipient, how, failure.status, failure.detail]
 
 

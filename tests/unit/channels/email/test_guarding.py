@@ -95,9 +95,9 @@ def test_a_report_that_returns_nothing_names_the_mail_as_if_it_answered() -> Non
         "Final-Recipient: rfc822;three@e.example\nAction: Delayed (still trying)\nStatus: 4.0.0\n--X--\n"
     )
     found = bounces(text.encode())
-    assert [(one.message_id, one.recipient, one.permanent, one.delayed) for one in found] == [
-        ("<a@home.example>", "one@e.example", True, False),
-        ("<a@home.example>", "three@e.example", False, True),
+    assert [(one.message_id, one.recipient, one.final) for one in found] == [
+        ("<a@home.example>", "one@e.example", True),
+        ("<a@home.example>", "three@e.example", False),
     ]
 
 

@@ -119,13 +119,14 @@ async def test_the_subject_is_part_of_what_begins_a_thread_and_never_of_a_comman
     assert room.taken[0].address != room.taken[1].address, "two mails that begin are two threads"
 
 
-async def test_a_bounce_of_our_own_mail_is_reported_and_another_is_not(room: Mailroom) -> None:
+@pytest.mark.parametrize("status", ["5.1.1", "4.4.1"])
+async def test_a_bounce_of_our_own_mail_is_reported_and_another_is_not(room: Mailroom, status: str) -> None:
     async with room.running() as channel:
         await room.until(lambda: channel.status.up)
         room.imap.deliver(mail("hello", 1))
         await room.until(lambda: room.taken)
         receipt = await channel.send(Outbound(7, room.taken[0].address, "Hello."))
-        room.imap.deliver(bounce(receipt.ref))
+        room.imap.deliver(bounce(receipt.ref, status))
         room.imap.deliver(bounce("<nanobot.8.0011223344556677.0000000000000000@home.example>"))
         await room.until(lambda: room.reports and channel.status.notes)
     (report,) = room.reports
@@ -134,15 +135,15 @@ async def test_a_bounce_of_our_own_mail_is_reported_and_another_is_not(room: Mai
     assert len(room.taken) == 1
 
 
-def bounce(message_id: str) -> bytes:
+def bounce(message_id: str, status: str = "5.1.1") -> bytes:
     return (
         "Return-Path: <>\nFrom: MAILER-DAEMON@home.example\nTo: bot@home.example\nSubject: Undelivered\n"
         "Message-ID: <dsn@home.example>\nMIME-Version: 1.0\n"
         'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\n\n'
         "--b\nContent-Type: text/plain\n\nIt could not be delivered.\n"
         "--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; home.example\n\n"
-        f"Final-Recipient: rfc822; {ANN}\nAction: failed\nStatus: 5.1.1\n"
-        "Diagnostic-Code: smtp; 550 5.1.1 no such user\n\n"
+        f"Final-Recipient: rfc822; {ANN}\nAction: failed\nStatus: {status}\n"
+        "Diagnostic-Code: smtp; no such user\n\n"
         f"--b\nContent-Type: text/rfc822-headers\n\nMessage-ID: {message_id}\n\n--b--\n"
     ).encode()
 
