@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -88,6 +89,29 @@ async def test_a_file_lies_in_the_inbox_when_its_message_is_answered(tmp_path: P
     assert path.name == "Bill_March.pdf"
     assert path.read_bytes() == b"%PDF-1.4"
     assert said["content"] == f"file this\n[file: {path.relative_to(it.workspace)}, 8 bytes]"
+
+
+async def test_of_many_files_only_some_are_fetched_at_once(tmp_path: Path) -> None:
+    class Counting(LoopbackChannel):
+        now = most = 0
+
+        async def fetch(self, attachment: Attachment, to: Path, most: int) -> None:
+            self.now += 1
+            self.most = max(self.most, self.now)
+            await asyncio.sleep(0.005)
+            await super().fetch(attachment, to, most)
+            self.now -= 1
+
+    chat = Counting("chat")
+    chat.files["f"] = b"a picture"
+    async with LLMFake() as llm, running(tmp_path, provider("one", llm.base_url), channels=(chat,)) as app:
+        app.people.adopt(Roster(app.people.owner, {("chat", "1"): app.people.owner}, {}))
+        for number in range(100):
+            chat.say("look", attachments=(Attachment(Media.FILE, f"{number}.txt", size=9, ref="f"),))
+        async with asyncio.timeout(10):
+            while len(list((tmp_path / "data" / "workspace" / "inbox").rglob("*.txt"))) < 100:
+                await asyncio.sleep(0.01)
+    assert 1 < chat.most <= 8
 
 
 async def test_a_file_that_can_not_be_fetched_is_said_to_the_model(tmp_path: Path) -> None:
