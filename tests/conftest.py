@@ -38,6 +38,7 @@ def pytest_sessionstart() -> None:
     asyncio.set_event_loop(None)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Two for each processor: a test waits for sockets, processes and the disk for about half of its time."""
     return 2 * (os.cpu_count() or 1)
