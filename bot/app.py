@@ -154,7 +154,8 @@ class App:
         kinds = list(self.channels)
         now = self.people.clock()
         undelivered = await self._database.insist(partial(outbox.recover, channels=kinds, now=now))
-        work = await self._database.insist(partial(inbox.recover, channels=kinds))
+        open_work = partial(inbox.recover, channels=kinds, at_once=self.bus.limit)
+        work = await self._database.insist(open_work)
         if undelivered or work.rows:
             log.info("found %d messages to answer and %d to deliver", len(work.rows), len(undelivered))
         self.outbox.put(undelivered)

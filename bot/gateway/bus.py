@@ -154,6 +154,7 @@ class Bus:
         self._ahead: set[int] = set()
         """Ids of messages that wait here already, in the place of an older version, before their turn to be brought."""
         self._fetching = asyncio.Lock()
+        self.limit = limit
         self._run_turn = run_turn
         self._supervisor = supervisor
         self._slots = asyncio.Semaphore(limit)

@@ -68,15 +68,21 @@ def store(s: Session, entries: Sequence[Entry]) -> list[Entry]:
     return new
 
 
-def recover(s: Session, channels: Sequence[str]) -> OpenWork:
-    """Everything unanswered on these channels; counts the restart against each message."""
+def recover(s: Session, channels: Sequence[str], at_once: int) -> OpenWork:
+    """Everything unanswered on these channels. Counts the restart against the messages that may have been under way:
+    those of the first `at_once` sessions, since these have their turns first, and those that a turn had taken.
+    """
     rows = s.exec(
         select(Inbox)
         .where(Inbox.state == InboxState.QUEUED, col(Inbox.channel).in_(channels))
         .order_by(col(Inbox.id))
     ).all()
+    begun: set[str] = set()
     for row in rows:
-        row.attempts += 1
+        if row.turn is not None or (len(begun) < at_once and not row.pending):
+            begun.add(row.session)
+        if row.session in begun:
+            row.attempts += 1
     turns = s.exec(select(Turn).where(Turn.state == TurnState.RUNNING).order_by(col(Turn.id))).all()
     held = {row.turn for row in rows}
     return OpenWork(turns=[turn for turn in turns if turn.id in held], rows=list(rows))

@@ -156,7 +156,7 @@ class Inbox(_Row, table=True):
     pending: bool = False
     """Its files are still being fetched; no turn takes it before."""
     attempts: int = 0
-    """Restarts that found it unanswered, so that a message that kills the daemon doesn't do so for ever."""
+    """Restarts at which it may have been under way, so that a message that kills the daemon doesn't do so for ever."""
 
     __table_args__ = (UniqueConstraint("channel", "key"), Index("inbox_open", "state", "id"))
 

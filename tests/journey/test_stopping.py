@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from bot.gateway.people import Roster
+from channels.testing import LoopbackChannel
 from tests.fakes.llm import LLMFake, Pace, Reply
 from tests.journey.conversation import cut_off, provider, running, talking
 
@@ -81,6 +84,32 @@ async def test_a_message_that_ends_the_bot_again_and_again_is_given_up(tmp_path:
             await llm.until(lambda: llm.concurrent == 0)
         async with talking(tmp_path, config) as chat:
             assert "Something in me failed" in (await chat.hear()).answer
+
+
+async def test_what_only_waited_while_another_ended_the_bot_is_answered(tmp_path: Path) -> None:
+    class Killed(Exception):
+        pass
+
+    async with LLMFake() as llm:
+        llm.default = Reply("never", pace=Pace(hold="go"))
+        config = provider("one", llm.base_url) + "[agent]\nmax_concurrent_turns = 1\n"
+        for start in range(4):
+            with suppress(Killed):
+                async with running(tmp_path, config, channels=(chat := LoopbackChannel("chat"),)) as app:
+                    app.people.adopt(Roster(app.people.owner, {("chat", "1"): app.people.owner}, {}))
+                    if start == 0:
+                        chat.say("poison", chat="1")
+                        await chat.until(lambda: chat.order("confirmed"))
+                        chat.say("how are you?", chat="2")
+                        await chat.until(lambda: len(chat.order("confirmed")) == 2)
+                    await llm.until(lambda: llm.concurrent == 1)
+                    raise Killed
+            await llm.until(lambda: llm.concurrent == 0)
+        llm.default = Reply("Fine.")
+        async with running(tmp_path, config, channels=(chat := LoopbackChannel("chat"),)):
+            await chat.until(lambda: chat.seen("1") and chat.seen("2"))
+            assert "Something in me failed" in chat.seen("1")[0]
+            assert chat.seen("2") == ["Fine."]
 
 
 async def test_a_message_that_was_under_way_at_many_stops_is_still_answered(tmp_path: Path) -> None:

@@ -147,7 +147,7 @@ async def test_a_resumed_turn_goes_on_from_its_steps_and_answers_a_call_that_was
     first = await begun(database, "a")
     first.add(CALL)
     await first.save()
-    work = await database.write(partial(rows.recover, channels=["t"]))
+    work = await database.write(partial(rows.recover, channels=["t"], at_once=8))
     record = await Record.begin(database, KEY, work.turns[0], lambda: 0.0)
     record.enter(work.rows, recorded=True)
     assert [(message.role, message.content) for message in record.said] == [
@@ -167,7 +167,7 @@ async def test_a_message_that_entered_in_memory_only_is_asked_again_after_a_cras
     first = await begun(database, "a")
     await first.save()
     first.enter(await taken(database, "b"))
-    work = await database.write(partial(rows.recover, channels=["t"]))
+    work = await database.write(partial(rows.recover, channels=["t"], at_once=8))
     assert [(row.text, row.turn) for row in work.rows] == [("a", 1), ("b", None)]
 
 

@@ -95,7 +95,7 @@ async def test_a_message_on_its_way(database: Database) -> None:
 async def test_a_start_and_what_is_shown_of_it(database: Database) -> None:
     await a_turn(database, "a")
     with statements() as seen:
-        await database.write(partial(inbox.recover, channels=["telegram"]))
+        await database.write(partial(inbox.recover, channels=["telegram"], at_once=8))
         await database.write(partial(outbox.recover, channels=["telegram"], now=0.0))
         await database.write(partial(ledger.spent, since=0.0))
         await database.read(approvals.decided)

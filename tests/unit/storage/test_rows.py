@@ -73,21 +73,21 @@ async def test_recovery_finds_the_turns_under_way_and_counts_the_restart(databas
     await run_turn(database, [a], "a")
     begun = Turn(session=KEY, path=[], started_at=0.0)
     await database.write(partial(turns.record, turn=begun, step=Step([], [b.id or 0])))
-    work = await database.write(partial(inbox.recover, channels=["t"]))
+    work = await database.write(partial(inbox.recover, channels=["t"], at_once=8))
     assert [(row.key, row.turn, row.attempts) for row in work.rows] == [("b", begun.id, 1)]
     assert [turn.id for turn in work.turns] == [begun.id]
-    assert (await database.write(partial(inbox.recover, channels=["t"]))).rows[0].attempts == 2
-    assert (await database.write(partial(inbox.recover, channels=["off"]))).rows[0].id == c.id
+    assert (await database.write(partial(inbox.recover, channels=["t"], at_once=8))).rows[0].attempts == 2
+    assert (await database.write(partial(inbox.recover, channels=["off"], at_once=8))).rows[0].id == c.id
 
 
 async def test_a_stop_that_was_asked_for_counts_against_no_message(database: Database) -> None:
     await take(database, entry("a"))
     for _ in range(10):
-        work = await database.write(partial(inbox.recover, channels=["t"]))
+        work = await database.write(partial(inbox.recover, channels=["t"], at_once=8))
         assert [row.attempts for row in work.rows] == [1]
         await database.write(inbox.spare)
     await database.write(inbox.spare)
-    assert (await database.write(partial(inbox.recover, channels=["t"]))).rows[0].attempts == 1
+    assert (await database.write(partial(inbox.recover, channels=["t"], at_once=8))).rows[0].attempts == 1
 
 
 async def test_history_holds_whole_turns_only_since_the_last_new(database: Database) -> None:
