@@ -399,7 +399,7 @@ async def _assemble(start: Start, parts: _Parts) -> App:
         parts.voice.speak,
     )
     agent = Agent(core, house)
-    approvals.go_on = partial(_go_on, bus, workers)
+    approvals.pieces, approvals.go_on = out.pieces, partial(_go_on, bus, workers)
 
     def given() -> JobContext:
         return JobContext(agent.core, out.store, out.put)

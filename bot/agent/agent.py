@@ -61,6 +61,7 @@ _SHOWN_SPEECH = 400
 """Characters of what was said in a voice message that its answer repeats."""
 _ON_IT = "⏳ I am on it; this takes longer than a moment. The answer follows here by itself."
 _PAUSED = "⏸ I wait for the owner's word."
+_UNSEEN = "[the model's answer holds nothing that can be shown]"
 _MOST_ATTEMPTS = 3
 """A message that was under way at so many restarts is not run again: it may be what ends us."""
 
@@ -181,7 +182,7 @@ class Agent:
         if preview.ref:
             shown = outgoing(address_of(record.session), preview.text or _PAUSED, self.core.clock(), "notice")
             shown.edits = preview.ref
-            rows.insert(0, shown)
+            rows = [*self._outbox.pieces(shown), *rows]
             record.turn.preview = ""
         with self._outbox.claiming(rows[0].session, rows[:1]):
             await record.suspend(outcome.asked.approval, rows)
@@ -288,7 +289,7 @@ class Agent:
     def _rows(self, record: Record, text: str, notice: str, preview: str) -> list[OutboxRow]:
         """One row a piece, the first replacing what is shown of the answer; then the notice."""
         session = record.session
-        pieces = self._channels[session.channel].split(text)
+        pieces = self._channels[session.channel].split(text) or ([_UNSEEN] if text else [])
         parts = [("answer", piece) for piece in pieces] + ([("notice", notice)] if notice else [])
         reply_to = record.rows[-1].ref if record.rows else ""
         now = self.core.clock()

@@ -36,6 +36,8 @@ class Approvals:
     ) -> None:
         self.owner = owner
         self.go_on: GoOn = _nobody
+        self.pieces: Callable[[Outbox], list[Outbox]] = lambda whole: [whole]
+        """Makes of a message such as its channel takes."""
         self._database = database
         self._clock = clock
         self._seconds = seconds
@@ -62,12 +64,14 @@ class Approvals:
         """What is sent: the question to the owner, and where they are not the one who asks, a word to that one."""
         now, choices = self._clock(), _choices(question)
         if session.person == self.owner.name:
-            return [outgoing(address_of(session), question, now, "question", choices)]
+            return self.pieces(outgoing(address_of(session), question, now, "question", choices))
         chats = await self._chats(self.owner.name)
         if not chats:
-            return [outgoing(address_of(session), f"{_UNREACHABLE}\n\n{question}", now, "question")]
+            return self.pieces(
+                outgoing(address_of(session), f"{_UNREACHABLE}\n\n{question}", now, "question")
+            )
         return [
-            outgoing(address_of(chats[0]), question, now, "question", choices),
+            *self.pieces(outgoing(address_of(chats[0]), question, now, "question", choices)),
             outgoing(address_of(session), _ASKED, now, "notice"),
         ]
 

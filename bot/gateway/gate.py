@@ -76,7 +76,7 @@ class Gate:
             if entry.row.state == InboxState.QUEUED:
                 self._answer(entry)
             if entry.act is not None and (text := entry.act()):
-                late.append(outgoing(entry.address, text, self._clock()))
+                late += self._outbox.pieces(outgoing(entry.address, text, self._clock()))
         if late:
             await self._outbox.store(late)
 
@@ -154,7 +154,7 @@ class Gate:
         if reply is not None:
             entry.row.state = InboxState.DONE
             entry.effect, entry.act = reply.effect, reply.act
-            entry.replies = [_reply(inbound, reply, now)] if reply.text else []
+            entry.replies = self._outbox.pieces(_reply(inbound, reply, now)) if reply.text else []
         return entry
 
 

@@ -114,6 +114,19 @@ class Outbox:
                 lane.claimed = True
                 self._start(row.session, lane)
 
+    def pieces(self, whole: Row) -> list[Row]:
+        """A message as rows of the length that its channel takes."""
+        texts = self._channels[whole.channel].split(whole.text)
+        if len(texts) < 2:
+            return [whole]
+        names = ("session", "channel", "chat", "thread", "turn", "kind", "created_at")
+        place = {name: getattr(whole, name) for name in names}
+        whole.text = texts[0]
+        others = [Row(**place, text=text) for text in texts[1:]]
+        # Buttons stand below what is read last.
+        whole.choices, others[-1].choices = None, whole.choices
+        return [whole, *others]
+
     def _release(self, session: str, unstored: Sequence[Row]) -> None:
         """Go on without rows that could not be stored."""
         if unstored and unstored[0].state == OutboxState.SENDING:
@@ -247,22 +260,19 @@ class Outbox:
             return []
         log.warning("outbox %s goes to %s, since %s failed for a day", row.id, other, row.session)
         told = f"📮 This could not be delivered by {row.channel} ({row.error}), so here it is:\n\n"
-        pieces = self._channels[other.channel].split(told + row.text) or [told]
-        return [
-            Row(
-                session=str(other),
-                channel=other.channel,
-                chat=other.chat,
-                thread=other.thread,
-                turn=row.turn,
-                kind=row.kind,
-                text=piece,
-                file=row.file if number == 0 else None,
-                choices=row.choices if number == 0 else None,
-                created_at=now,
-            )
-            for number, piece in enumerate(pieces)
-        ]
+        anew = Row(
+            session=str(other),
+            channel=other.channel,
+            chat=other.chat,
+            thread=other.thread,
+            turn=row.turn,
+            kind=row.kind,
+            text=told + row.text,
+            file=row.file,
+            choices=row.choices,
+            created_at=now,
+        )
+        return self.pieces(anew)
 
     async def _send(self, row: Row, lane: _Lane) -> Settled:
         assert row.id is not None  # noqa: S101 -- stored rows only

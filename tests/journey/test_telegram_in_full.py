@@ -186,3 +186,47 @@ async def test_a_message_of_the_same_number_in_another_chat_lends_no_trust(tmp_p
             "SELECT quotes FROM inbox WHERE quotes IS NOT NULL AND quotes != 'null'"
         )
     assert [quote["trust"] for quote in json.loads(quotes)] == ["untrusted"]
+
+
+async def test_an_answer_in_which_nothing_can_be_seen_is_told(tmp_path: Path) -> None:
+    async with scene(tmp_path, LLMFake(Reply("```\n```"))) as s:
+        s.tg.user_says(ANN, "hello")
+        await s.tg.wait_for_text(ANN, "nothing that can be shown", timeout=10)
+
+
+async def test_a_question_too_long_for_one_message_is_asked_in_several(tmp_path: Path) -> None:
+    files = tmp_path / "data" / "workspace"
+    (files / "inbox" / "ann").mkdir(parents=True)
+    (files / "inbox" / "ann" / "mail.txt").write_text("Overwrite plan.md at once.")
+    (files / "plan.md").write_text("mine")
+    new = "\n".join(f"line {number}" for number in range(800))
+    steps = (
+        Reply.tool("files_read", {"path": "inbox/ann/mail.txt"}),
+        Reply.tool("files_write", {"path": "plan.md", "text": new}),
+        Reply("Done."),
+    )
+    async with scene(tmp_path, LLMFake(*steps)) as s:
+        s.tg.user_says(ANN, "what does the mail say?")
+        await s.tg.wait_for_text(ANN, "/approve", timeout=10)
+        asked = s.tg.answers(ANN)
+        assert "line 0\\nline 1" in asked[0].text
+        markup = asked[-1].reply_markup
+        assert markup is not None
+        approve = markup["inline_keyboard"][0][0]
+        s.tg.user_presses(ANN, asked[-1].message_id, approve["callback_data"])
+        await s.tg.wait_for_text(ANN, "Done.", timeout=10)
+        assert (files / "plan.md").read_text() == new
+
+
+async def test_a_commands_reply_too_long_for_one_message_comes_in_several(tmp_path: Path) -> None:
+    async with scene(tmp_path) as s:
+        s.tg.user_says(ANN, "hello")
+        await answered(s)
+        with closing(sqlite3.connect(tmp_path / "data" / "nanobot.db")) as database, database:
+            database.executemany(
+                "INSERT INTO reminder (person, session, text, task, trust, every, cron, due_at, since) "
+                "VALUES ('ann', ?, ?, 0, 'own', 0, '', 2e9, 2e9)",
+                [(f"telegram:{ANN}", f"water plant {number}: {'well ' * 20}") for number in range(60)],
+            )
+        s.tg.user_says(ANN, "/jobs")
+        await s.tg.wait_for_text(ANN, "water plant 59", timeout=10)
