@@ -46,14 +46,6 @@ _BEFORE_SENDING = (
 )
 
 
-class Edit(Enum):
-    """Why an edit was refused, where that is no failure."""
-
-    SAME = "message is not modified"
-    GONE = "message to edit not found"
-    FIXED = "message can't be edited"
-
-
 class Trouble(Enum):
     """Why nothing can be received."""
 
@@ -114,7 +106,6 @@ def unparsable(error: TelegramError) -> bool:
     return isinstance(error, BadRequest) and "can't parse entities" in str(error).lower()
 
 
-def refused_edit(error: TelegramError) -> Edit | None:
-    """Which of the harmless refusals of an edit this is."""
-    words = str(error).lower()
-    return next((edit for edit in Edit if isinstance(error, BadRequest) and edit.value in words), None)
+def unchanged(error: TelegramError) -> bool:
+    """Whether an edit was refused since the message says just that already."""
+    return isinstance(error, BadRequest) and "message is not modified" in str(error).lower()

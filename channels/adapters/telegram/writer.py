@@ -10,7 +10,7 @@ from telegram import Bot, InlineKeyboardMarkup, LinkPreviewOptions, Message, Rep
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, ChatMigrated, TelegramError
 
-from channels.adapters.telegram.errors import Edit, refused_edit, unparsable
+from channels.adapters.telegram.errors import unchanged, unparsable
 from channels.adapters.telegram.groups import MovedGroups
 from channels.adapters.telegram.pacing import is_group
 from channels.markup import parse, plain, telegram_html, utf16_units, visible
@@ -63,7 +63,7 @@ class Writer:
         return str(message.message_id)
 
     async def edit(self, address: Address, ref: str, body: Body) -> bool:
-        """Replace the text of our message `ref`; false if it is no longer there to be edited."""
+        """Replace the text of our message `ref`; false if Telegram lets nobody edit it, as it is gone or for whatever reason."""
         try:
             await self.bot.edit_message_text(
                 body.text,
@@ -76,10 +76,9 @@ class Writer:
         except ChatMigrated:
             return False
         except BadRequest as error:
-            refusal = refused_edit(error)
-            if refusal is None:
+            if unparsable(error):
                 raise
-            return refusal is Edit.SAME
+            return unchanged(error)
         return True
 
 

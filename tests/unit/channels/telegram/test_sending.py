@@ -114,6 +114,17 @@ async def test_without_its_preview_an_answer_is_a_new_message(
     assert len({ref, first.ref, second.ref}) == 3
 
 
+async def test_an_edit_that_is_refused_for_whatever_reason_costs_no_answer(
+    tg: TelegramFake, channel: TelegramChannel
+) -> None:
+    ref = await channel.preview(ME, "Hel", "")
+    tg.faults.error("editMessageText", 400, "Bad Request: MESSAGE_ID_INVALID")
+
+    await channel.send(piece("Hello", edits=ref))
+
+    assert [message.text for message in tg.answers(42)] == ["Hel", "Hello"]
+
+
 async def test_answers_in_topics_stay_in_their_topic(tg: TelegramFake, channel: TelegramChannel) -> None:
     tg.add_topic(-100, 7)
     tg.add_topic(-100, 8)
