@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 
 from bot.desk import ToolError
+from bot.errors import StorageError
 from bot.gateway.people import People
 from bot.gateway.post import PostOffice
 
@@ -15,6 +16,8 @@ log = logging.getLogger(__name__)
 
 _AGAIN = 86_400.0
 """Seconds for which the same line is not said again."""
+_LATER = 30.0
+"""Seconds after which a line is passed on that could not be stored."""
 
 
 class OwnersEar:
@@ -41,9 +44,13 @@ class OwnersEar:
         while True:
             channel, text = await self._lines.get()
             owner = people.owner.name
-            ways = await post.channels(owner)
-            way = next((one for one in ways if one not in (channel, "terminal")), "")
             try:
+                ways = await post.channels(owner)
+                way = next((one for one in ways if one not in (channel, "terminal")), "")
                 await post.send(owner, f"⚠️ {text}", way)
+            except StorageError:
+                # Often the very trouble that is told.
+                self._lines.put_nowait((channel, text))
+                await asyncio.sleep(_LATER)
             except ToolError as error:
                 log.info("the owner could not be told: %s", error)
