@@ -63,7 +63,7 @@ class Writer:
         return str(message.message_id)
 
     async def edit(self, address: Address, ref: str, body: Body) -> bool:
-        """Replace the text of our message `ref`; false if Telegram lets nobody edit it, as it is gone or for whatever reason."""
+        """Replace the text of our message `ref`; false if Telegram won't, as it is gone or for whatever reason."""
         try:
             await self.bot.edit_message_text(
                 body.text,
