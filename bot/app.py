@@ -12,7 +12,7 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import tzinfo
@@ -399,7 +399,7 @@ async def _assemble(start: Start, parts: _Parts) -> App:
         parts.voice.speak,
     )
     agent = Agent(core, house)
-    approvals.pieces, approvals.go_on = out.pieces, partial(_go_on, bus, workers)
+    approvals.pieces, approvals.go_on = out.pieces, partial(_go_on, list(channels), bus, workers)
 
     def given() -> JobContext:
         return JobContext(agent.core, out.store, out.put)
@@ -529,8 +529,12 @@ def settled(status: ChannelStatus) -> bool:
     return status.up or status.detail not in ("", "connecting")
 
 
-async def _go_on(bus: Bus, workers: Workers, turn: Turn, rows: list[Inbox]) -> None:
-    """Let a turn run that waited for a word: a person's in its session's order, a task of its own in the background."""
+async def _go_on(kinds: Collection[str], bus: Bus, workers: Workers, turn: Turn, rows: list[Inbox]) -> None:
+    """Let a turn run that waited for a word: a person's in its session's order, a task of its own in the background; that
+    of a channel which doesn't run here at the next start of one where it does.
+    """
+    if turn.session.partition(":")[0] not in kinds:
+        return
     if turn.task is None:
         bus.go_on(turn, rows)
     else:

@@ -7,8 +7,10 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from bot.gateway.people import Roster
+from channels.testing import LoopbackChannel
 from tests.fakes.llm import LLMFake, Reply
-from tests.journey.conversation import Conversation, cut_off, provider, talking, trusted
+from tests.journey.conversation import Conversation, cut_off, provider, running, talking, trusted
 
 READ = Reply.tool("files_read", {"path": "inbox/mail.txt"})
 OVERWRITE = Reply.tool("files_write", {"path": "plan.md", "text": "evil"})
@@ -98,6 +100,23 @@ async def test_stop_takes_the_question_back(tmp_path: Path) -> None:
         await chat.ask("/stop")
         assert "Nothing is open" in (await chat.ask(f"/approve {asked.code}")).replies[0]
         assert files.joinpath("plan.md").read_text() == "mine"
+
+
+async def test_a_yes_where_the_chat_does_not_run_counts_once_it_does(tmp_path: Path) -> None:
+    files = workspace(tmp_path)
+    async with LLMFake(READ, OVERWRITE, Reply("Done.")) as llm:
+        chat = LoopbackChannel("chat")
+        async with running(tmp_path, config(llm), channels=(chat,)) as app:
+            app.people.adopt(Roster(app.people.owner, {("chat", "1"): app.people.owner}, {}))
+            chat.say("what does the mail say?")
+            await chat.until(chat.seen)
+            (code,) = re.findall(r"/approve (\w+)", chat.seen()[-1])
+        async with talking(tmp_path, config(llm)) as terminal:
+            assert (await terminal.ask(f"/approve {code}")).replies == ["Yes: I go on."]
+        async with running(tmp_path, config(llm), channels=(chat,)):
+            await chat.until(lambda: chat.seen()[-1] == "Done.")
+        assert files.joinpath("plan.md").read_text() == "evil"
+        assert results(llm)[-1].startswith("Wrote")
 
 
 async def test_an_unanswered_question_expires(tmp_path: Path) -> None:
