@@ -530,8 +530,8 @@ def settled(status: ChannelStatus) -> bool:
 
 
 async def _go_on(kinds: Collection[str], bus: Bus, workers: Workers, turn: Turn, rows: list[Inbox]) -> None:
-    """Let a turn run that waited for a word: a person's in its session's order, a task of its own in the background; that
-    of a channel which doesn't run here at the next start of one where it does.
+    """Let a turn run that waited for a word: a person's in its session's order, a task of its own in the background;
+    one of a channel that doesn't run here goes on at the next start where it does.
     """
     if turn.session.partition(":")[0] not in kinds:
         return
