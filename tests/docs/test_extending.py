@@ -20,7 +20,7 @@ from tests.journey.conversation import provider, running, talking, trusted
 pytestmark = pytest.mark.usefixtures("examples")
 
 
-async def until(there: Callable[[], object], seconds: float = 10.0) -> None:
+async def until(there: Callable[[], object], seconds: float = 30.0) -> None:
     async with asyncio.timeout(seconds):
         while not there():
             await asyncio.sleep(0.01)

@@ -93,7 +93,7 @@ class FakeControl:
         await self._until(lambda: len(self._streams) >= terminals)
 
     async def _until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30.0):
             while not holds():
                 self._changed.clear()
                 await self._changed.wait()

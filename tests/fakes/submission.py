@@ -73,7 +73,7 @@ class Submission:
         """Answer the next mail so at RCPT or DATA; "drop" at DATA breaks off after taking it."""
         self._refusals.append((at, answer))
 
-    async def until(self, predicate: Callable[[], object], seconds: float = 10.0) -> None:
+    async def until(self, predicate: Callable[[], object], seconds: float = 30.0) -> None:
         async with asyncio.timeout(seconds), self._changed:
             await self._changed.wait_for(lambda: bool(predicate()))
 

@@ -95,7 +95,7 @@ class TelegramProcess:
         return [message for message in await self.chat(chat_id, thread_id) if message.from_bot]
 
     async def wait_for_text(
-        self, chat_id: int, text: str, *, seconds: float = 10.0, after: int = 0
+        self, chat_id: int, text: str, *, seconds: float = 30.0, after: int = 0
     ) -> ChatMessage:
         """As `TelegramFake.wait_for_text`; raises TimeoutError with what the bot wrote instead."""
         found = await self.ask("wait", chat_id=chat_id, text=text, seconds=seconds, after=after)

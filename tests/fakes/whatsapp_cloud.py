@@ -210,7 +210,7 @@ class WhatsAppFake:
         """Let the connection break before the next answer; with `done`, after what was asked for was done."""
         self._faults.append(Fault(path, drop=True, done=done))
 
-    async def until(self, predicate: Callable[[], object], seconds: float = 10.0) -> None:
+    async def until(self, predicate: Callable[[], object], seconds: float = 30.0) -> None:
         async with asyncio.timeout(seconds):
             while not predicate():
                 with suppress(TimeoutError):

@@ -64,7 +64,7 @@ class Conversation:
         await self.say(text)
         return await self.hear()
 
-    async def shows(self, text: str, seconds: float = 10.0) -> None:
+    async def shows(self, text: str, seconds: float = 30.0) -> None:
         """Wait until the unfinished answer begins with this."""
         async with asyncio.timeout(seconds):
             while True:
@@ -72,7 +72,7 @@ class Conversation:
                 if isinstance(event, Preview) and event.text.startswith(text):
                     return
 
-    async def hear_answer(self, seconds: float = 10.0) -> Heard:
+    async def hear_answer(self, seconds: float = 30.0) -> Heard:
         """As `hear`, but wait for an answer that comes by itself."""
         async with asyncio.timeout(seconds):
             while True:

@@ -250,7 +250,7 @@ async def test_a_conversation_at_a_terminal(tmp_path: Path) -> None:
             beside = await machine.nanobot("chat", "-m", "and from here")
             await screen.shows("Good bye.")
             screen.type("\x04")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30.0):
                 code = await process.wait()
         finally:
             with suppress(ProcessLookupError):

@@ -197,7 +197,7 @@ async def test_background_work_that_ends_with_the_daemon_is_told(
             refusing(data, when)
             assert (await chat.ask("go")).answer == "Started."
             await runner.until(lambda: len(runner.requests) == 2)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30.0):
                 while any(name.startswith("task") for name in chat.app._supervisor.names()):
                     await asyncio.sleep(0.01)
         taking_all(data)

@@ -147,7 +147,7 @@ async def test_what_is_from_outside_leaves_the_context_with_its_turn(tmp_path: P
 async def summed_up(folder: Path) -> None:
     """Wait until the summary is in the database."""
     with closing(sqlite3.connect(folder / "data" / "nanobot.db")) as database:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30.0):
             while not database.execute("SELECT max(summarised) FROM session").fetchone()[0]:
                 await asyncio.sleep(0.01)
 

@@ -94,7 +94,7 @@ class Home:
         """Say something on Telegram and read what comes next."""
         before = len(self.tg.answers(who))
         self.tg.user_says(who, text)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30.0):
             while len(self.tg.answers(who)) == before or self.app.outbox.pending(f"telegram:{who}"):
                 await asyncio.sleep(0.01)
         return self.tg.answers(who)[-1].text

@@ -108,7 +108,7 @@ async def test_of_many_files_only_some_are_fetched_at_once(tmp_path: Path) -> No
         app.people.adopt(Roster(app.people.owner, {("chat", "1"): app.people.owner}, {}))
         for number in range(100):
             chat.say("look", attachments=(Attachment(Media.FILE, f"{number}.txt", size=9, ref="f"),))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30.0):
             while len(list((tmp_path / "data" / "workspace" / "inbox").rglob("*.txt"))) < 100:
                 await asyncio.sleep(0.01)
     assert 1 < chat.most <= 8

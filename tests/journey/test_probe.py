@@ -42,7 +42,7 @@ async def outage(chat: Conversation, *servers: LLMFake) -> AsyncIterator[None]:
 
 
 async def notice(chat: Conversation) -> Heard:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30.0):
         while True:
             heard = await chat.hear()
             if heard.notices:

@@ -108,7 +108,7 @@ async def test_the_loop_wakes_by_itself_for_what_is_new_and_what_is_due(tmp_path
 
     async with brain() as (_, config), talking(tmp_path, config, clock=runs) as chat:
         await chat.ask('remind {"text": "soon", "at": "+1"}')
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30.0):
             while not (heard := await chat.hear()).messages:
                 pass
         assert heard.messages == ["⏰ soon"]
@@ -287,7 +287,7 @@ class House:
         return len(self.tg.answers(at))
 
     async def reads(self, at: int, after: int) -> str:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30.0):
             while self.count(at) == after or self.chat.app.outbox.pending(f"telegram:{at}"):
                 await asyncio.sleep(0.01)
         return self.tg.answers(at)[-1].text

@@ -83,7 +83,7 @@ async def test_questions_at_a_terminal_lead_to_a_bot_that_answers(machine: Machi
             await screen.shows("Write it?")
             screen.type("\r")
             await screen.shows("Next:")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30.0):
                 code = await process.wait()
         answer = await machine.nanobot("chat", "-m", "hello")
 
@@ -114,7 +114,7 @@ async def test_ctrl_c_leaves_the_file_as_it_was(machine: Machine) -> None:
         screen.type("y\r")
         screen.type("\x03")
         await screen.shows("Nothing was written.")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30.0):
             code = await process.wait()
 
     assert code == 130

@@ -202,7 +202,7 @@ async def test_a_user_who_blocked_the_bot_is_recorded_and_not_retried(tmp_path: 
         s.tg.user_says(ANN, "hello")
         s.tg.refuse(ANN, "blocked")
         await s.tg.wait_for(lambda: len(s.tg.calls("sendMessage")) == 1 or None)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30.0):
             while (await s.app.status.report())["outbox"] != {"refused": 1}:
                 await asyncio.sleep(0.02)
         await asyncio.sleep(0.3)

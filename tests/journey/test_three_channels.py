@@ -71,7 +71,7 @@ async def world(folder: Path) -> AsyncIterator[World]:
         async with running(folder, config) as app:
             channel = app.channels["whatsapp"]
             assert isinstance(channel, CloudChannel)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30.0):
                 while app.unready() or channel.listens_at is None:
                     await asyncio.sleep(0.01)
             wa.hook = hook(channel)

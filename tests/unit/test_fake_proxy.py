@@ -48,7 +48,7 @@ async def connect(proxy: FaultProxy) -> Pipe:
 
 async def say(pipe: Pipe, data: bytes) -> bytes:
     pipe[1].write(data)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30.0):
         return await pipe[0].read(65_536)
 
 

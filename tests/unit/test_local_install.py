@@ -124,7 +124,7 @@ async def test_cancelling_ends_pip(tmp_path: Path) -> None:
         f"open({str(started)!r}, 'w').close(); time.sleep(60)"
     )
     installing = asyncio.create_task(local.install(lambda _: None, lambda: NOTHING, endless))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30.0):
         while not started.exists():
             await asyncio.sleep(0.005)
 

@@ -68,7 +68,7 @@ class Terminal:
         return self._lines
 
     async def until(self, predicate: Callable[[], object]) -> None:
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(30.0):
             while not predicate():
                 await asyncio.sleep(0)
 

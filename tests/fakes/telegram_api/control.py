@@ -85,7 +85,7 @@ class Control:
         task.add_done_callback(self._waiting.discard)
 
     async def _wait(
-        self, exchange: Exchange, chat_id: int, text: str = "", seconds: float = 10.0, after: int = 0
+        self, exchange: Exchange, chat_id: int, text: str = "", seconds: float = 30.0, after: int = 0
     ) -> None:
         """Answer with the first message of the bot above `after` that shows `text`; null when time is up."""
         try:

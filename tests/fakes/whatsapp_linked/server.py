@@ -171,7 +171,7 @@ class LinkedFake:
     def unconfirmed(self) -> int:
         return len(self._offered)
 
-    async def until(self, predicate: Callable[[], object], seconds: float = 10.0) -> None:
+    async def until(self, predicate: Callable[[], object], seconds: float = 30.0) -> None:
         """Wait until this is true. Raises TimeoutError."""
         async with asyncio.timeout(seconds):
             while not predicate():

@@ -21,7 +21,7 @@ from tests.fakes.control import FakeControl, attached, idle, message, preview
 
 async def received(client: Client, most: int) -> list[Event]:
     events: list[Event] = []
-    async with asyncio.timeout(5), aclosing(client.events()) as stream:
+    async with asyncio.timeout(30.0), aclosing(client.events()) as stream:
         async for event in stream:
             events.append(event)
             if len(events) == most:

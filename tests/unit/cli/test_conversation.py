@@ -50,7 +50,7 @@ class Terminal:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30.0):
         while not holds():
             await asyncio.sleep(0.005)
 
@@ -72,7 +72,7 @@ async def at_terminal(
 
 
 async def left(terminal: Terminal) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30.0):
         await terminal.chatting
 
 

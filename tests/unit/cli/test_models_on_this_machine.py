@@ -109,7 +109,7 @@ async def test_the_list_shows_what_is_here_what_is_begun_and_what_there_is(optio
     assert local_files.listing(options)[0] == f"No model is in {folder(options)}."
     async with FileServer(CONTENT, hold=asyncio.Event()) as server:
         begun = asyncio.create_task(local_files.get(options, Wish("qwen-4b", server.url)))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30.0):
             while not list(folder(options).glob("*.json")):
                 await asyncio.sleep(0.005)
         begun.cancel()

@@ -227,7 +227,7 @@ def test_whether_a_browser_would_be_seen(env: dict[str, str], platform: str, scr
 
 
 async def test_a_silent_connection_does_not_hold_up_the_end() -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30.0):
         async with Callback.listening() as callback:
             reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(callback.url).port)
             await asyncio.sleep(0.01)  # it is taken

@@ -22,7 +22,7 @@ class Shown:
 
 async def asking(client: Client, text: str) -> Shown:
     shown = Shown()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30.0):
         shown.code = await ask(client, text, shown.answers.append, shown.aside.append)
     return shown
 

@@ -63,7 +63,7 @@ def turns() -> Turns:
 
 
 async def settled(bus: Bus) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30.0):
         while any(bus.depth()) or bus._workers:
             await asyncio.sleep(0.001)
 
@@ -104,7 +104,7 @@ async def test_a_stuck_chat_delays_no_other(supervisor: Supervisor, turns: Turns
     turns.gate.set()
     for n in range(20):
         bus.put([row(f"t:{n}", "x")])
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30.0):
         while len(turns.seen) < 20:
             await asyncio.sleep(0.001)
     assert turns.running == 1
@@ -239,7 +239,7 @@ async def test_a_message_whose_files_are_fetched_waits_and_holds_what_follows(
     with_file, later, other = row("t:1", "photo"), row("t:1", "later"), row("t:2", "other")
     with_file.pending = True
     bus.put([with_file, later, other])
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30.0):
         while turns.seen != [["other"]]:
             await asyncio.sleep(0.001)
     bus.ready(Inbox(**{**with_file.model_dump(), "files": [{"kind": "image"}], "pending": False}))

@@ -41,7 +41,7 @@ class Stand:
         return await self.database.read(read)
 
     async def finished(self, chat: str = "1") -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30.0):
             while self.outbox.pending(f"loopback:{chat}"):
                 await asyncio.sleep(0.001)
 

@@ -92,7 +92,7 @@ async def starter(
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30.0):
         while not condition():
             await asyncio.sleep(0.005)
 

@@ -327,7 +327,7 @@ async def test_somebody_who_rings_is_heard_at_once(tmp_path: Path) -> None:
         await asyncio.sleep(0)
         source.at = clock.now
         bell.wake()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30.0):
             while not rung:
                 await asyncio.sleep(0)
 

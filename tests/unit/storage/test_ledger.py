@@ -74,7 +74,7 @@ async def test_it_is_there_after_closing_without_any_other_commit(tmp_path: Path
 
 async def test_without_another_commit_it_is_written_soon(database: Database, book: LedgerBook) -> None:
     book.append(call())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30.0):
         while not on_disk(database):
             await asyncio.sleep(0.05)
 

@@ -34,7 +34,7 @@ async def test_the_second_names_the_holder_once_and_waits_until_it_is_killed(tmp
     assert await holder.stdout.readline() == b"held\n"
     told: list[str] = []
     asyncio.get_running_loop().call_later(0.3, holder.send_signal, signal.SIGKILL)
-    async with asyncio.timeout(5), locked(data, told.append):
+    async with asyncio.timeout(30.0), locked(data, told.append):
         assert (data / "lock").read_text() == f"{os.getpid()}\n"
     assert await holder.wait() == -signal.SIGKILL
     assert told == [f"{data} is in use by the nanobot with pid {holder.pid}; waiting for it to end"]

@@ -48,7 +48,7 @@ def running(worker: Worker) -> list[int]:
 
 
 async def gone(pid: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30.0):
         while alive(pid):
             await asyncio.sleep(0.01)
 

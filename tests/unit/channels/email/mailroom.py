@@ -50,6 +50,6 @@ class Mailroom:
             await asyncio.gather(task, return_exceptions=True)
 
     async def until(self, predicate: Callable[[], object]) -> None:
-        async with asyncio.timeout(10.0):
+        async with asyncio.timeout(30.0):
             while not predicate():
                 await asyncio.sleep(0.005)

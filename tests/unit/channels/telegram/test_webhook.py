@@ -189,7 +189,7 @@ async def test_a_port_that_is_taken_is_explained_and_waited_for(tg: TelegramFake
         port = other.getsockname()[1]
         channel = channel_for(tg, Waits(), webhook_url=URL, webhook_listen=f"127.0.0.1:{port}")
         task = asyncio.create_task(channel.run(Inbox().take, Inbox().report))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30.0):
             while "webhook_listen" not in channel.status.detail:
                 await asyncio.sleep(0.005)
         assert not channel.status.up
