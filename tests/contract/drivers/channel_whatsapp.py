@@ -14,7 +14,7 @@ from tests.contract.counterpart import Counterpart
 from tests.fakes.whatsapp_cloud import WhatsAppFake
 
 ANN = "16505551234"
-QUICK = Pace(stored_after=0.01, told_after=0.01)
+QUICK = Pace(told_after=0.01)
 
 
 class WhatsApp:

@@ -35,13 +35,12 @@ _TYPING_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds between two looks whether the token is still good, when all is well and when it is not; how many the
-    outbox takes at most to write down what was sent, and WhatsApp to tell of it; the clocks.
+    """Seconds between two looks whether the token is still good, when all is well and when it is not; how many WhatsApp
+    takes at most to tell of what was sent; the clocks.
     """
 
     look: float = 600.0
     look_again: float = 60.0
-    stored_after: float = 1.0
     told_after: float = 3.0
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     clock: Callable[[], float] = time.time
@@ -64,9 +63,7 @@ class CloudChannel:
         self._graph = Graph(settings)
         self._standing = Standing(host.tell)
         notes = Notes(host.store)
-        clocks = Clocks(
-            self._pace.clock, self._pace.monotonic, self._pace.stored_after, self._pace.told_after
-        )
+        clocks = Clocks(self._pace.clock, self._pace.monotonic, self._pace.told_after)
         self._sending = Sending(self._graph, notes, self._standing, host, clocks)
         self._sending.template = settings.template
         self._reception = Reception(settings, notes, self._sending, self._standing, host)

@@ -15,15 +15,12 @@ T = TypeVar("T")
 
 
 class Flights:
-    """`stored_after` is how many seconds whoever sent a message takes at most to write down its reference, `told_after`
-    how many WhatsApp takes mostly for its first status.
-    """
+    """`told_after` is how many seconds WhatsApp takes mostly for its first status."""
 
-    def __init__(self, monotonic: Callable[[], float], stored_after: float, told_after: float) -> None:
+    def __init__(self, monotonic: Callable[[], float], told_after: float) -> None:
         self._monotonic = monotonic
-        self._stored_after = stored_after
         self._told_after = told_after
-        self._sent: OrderedDict[str, tuple[str, float]] = OrderedDict()
+        self._sent: OrderedDict[str, str] = OrderedDict()
         self._under_way = 0
         self._idle = asyncio.Event()
         self._doubtful: OrderedDict[str, tuple[str, float]] = OrderedDict()
@@ -42,11 +39,11 @@ class Flights:
 
     def sent(self, ref: str, chat: str, tracker: str) -> None:
         self._doubtful.pop(tracker, None)
-        _keep(self._sent, ref, (chat, self._monotonic()))
+        _keep(self._sent, ref, chat)
 
     def chat_of(self, ref: str) -> str:
         """To whom a message went; "" of those that nobody remembers."""
-        return self._sent.get(ref, ("", 0.0))[0]
+        return self._sent.get(ref, "")
 
     def doubt(self, tracker: str) -> None:
         """No answer came, so that nobody knows."""
@@ -64,8 +61,11 @@ class Flights:
             del self._doubtful[mark]
 
     def landed(self, tracker: str) -> str:
-        """The reference of a message that turned out to have been sent; "" where nothing tells so."""
-        return self._doubtful.get(tracker, ("", 0.0))[0]
+        """The reference of a message that turned out to have been sent, told once; "" where nothing tells so."""
+        ref, _ = self._doubtful.get(tracker, ("", 0.0))
+        if ref:
+            del self._doubtful[tracker]
+        return ref
 
     def in_doubt(self, tracker: str) -> float:
         """How many seconds a status may still take that would tell so; 0 where nothing is in doubt."""
@@ -78,14 +78,12 @@ class Flights:
         _keep(self._arrived, ref, True)
         return first
 
-    async def written_down(self, ref: str) -> None:
-        """Wait until whoever sent this had the time to note its reference: a failure can be told before that."""
+    async def answered(self, ref: str) -> None:
+        """Wait until the request is answered that sent this: a failure can be told before that."""
         if ref not in self._sent and self._under_way:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_ANSWERED_WITHIN):
                     await self._idle.wait()
-        _, at = self._sent.get(ref, ("", float("-inf")))
-        await asyncio.sleep(max(0.0, at + self._stored_after - self._monotonic()))
 
 
 def _keep(shelf: OrderedDict[str, T], key: str, value: T) -> None:

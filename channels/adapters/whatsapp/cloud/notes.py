@@ -64,7 +64,7 @@ class Notes:
     async def heard(self, chat: str, at: float) -> None:
         """Somebody wrote there; kept by the next `keep`."""
         found = await self.chat(chat)
-        if at > found.heard_at:
+        if at >= found.heard_at:  # WhatsApp tells whole seconds
             found.heard_at, found.closed, found.asked_at = at, False, 0.0
 
     async def remember(self, chat: str, ref: str, said: Said) -> None:

@@ -95,7 +95,7 @@ class Reception:
             if flights.first_arrival(status.ref):
                 await report(DeliveryReport(status.ref, delivered=True))
         elif status.state == "failed":
-            await flights.written_down(status.ref)
+            await flights.answered(status.ref)
             found = meaning(status.code)
             again = found.outcome is NotSent
             detail = found.detail or f"WhatsApp says: {status.said or 'it failed'} ({status.code})"

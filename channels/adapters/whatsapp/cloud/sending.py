@@ -36,17 +36,16 @@ _CLOSED_AGAIN = 6 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """Epoch seconds, and monotonic ones; the other two as in `Flights`."""
+    """Epoch seconds, and monotonic ones; the other as in `Flights`."""
 
     time: Callable[[], float]
     monotonic: Callable[[], float]
-    stored_after: float
     told_after: float
 
 
 class Sending:
     def __init__(self, graph: Graph, notes: Notes, standing: Standing, host: Host, clocks: Clocks) -> None:
-        self.flights = Flights(clocks.monotonic, clocks.stored_after, clocks.told_after)
+        self.flights = Flights(clocks.monotonic, clocks.told_after)
         self.template: Template | None = None
         self.latest: dict[str, str] = {}
         """The last message that somebody wrote in each chat."""

@@ -76,7 +76,7 @@ async def scene(
     async with WhatsAppFake(statuses=statuses) as wa:
         store, told = store or MemoryStore(), list[str]()
         clock = Clock()
-        pace = Pace(stored_after=0.01, clock=clock.time, monotonic=clock.monotonic)
+        pace = Pace(clock=clock.time, monotonic=clock.monotonic)
         host = Host((), store, Path(), told.append)
         channel = CloudChannel(WhatsAppSettings.model_validate(wa.settings(**settings)), host, pace=pace)
         s = Scene(wa, channel, store, told, clock)

@@ -203,6 +203,21 @@ async def test_outside_the_24_hours_the_template_asks_once(late: bool) -> None:
         assert s.wa.sent[-1].text == "hello"
 
 
+async def test_a_template_whose_answer_was_lost_is_no_reason_not_to_ask_again_another_day() -> None:
+    async with scene(template=TEMPLATE) as s:
+        s.wa.fails(131047)
+        s.wa.drops(done=True)
+        with pytest.raises(NotSent, match="template could not be sent"):
+            await s.send("hello")
+        s.wa.status(s.wa.sent[0], "sent")
+        await s.quiet()
+        for days, asked in ((0, 1), (1, 2)):
+            s.clock.ahead = days * (DAY + 60)
+            with pytest.raises(NotSent, match="the template asked them to"):
+                await s.send("hello")
+            assert len(s.wa.sent) == asked
+
+
 async def test_a_template_that_meta_does_not_know_is_told() -> None:
     async with scene(template=TEMPLATE) as s:
         s.wa.fails(131047)
