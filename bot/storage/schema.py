@@ -72,6 +72,7 @@ def _upgrade(path: Path) -> None:
     # Alembic takes a quarter of a second to import: only where there is something to migrate.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
 
     _allow_shrinking(path)
     config = Config()
@@ -79,8 +80,9 @@ def _upgrade(path: Path) -> None:
     config.set_main_option("sqlalchemy.url", f"sqlite:///{path}".replace("%", "%%"))
     try:
         command.upgrade(config, "head")
-    except sqlite3.DatabaseError as error:
-        raise StorageError(f"{path} can't be migrated: {error}") from None
+    except (sqlite3.DatabaseError, DBAPIError) as error:
+        why = error.orig if isinstance(error, DBAPIError) else error
+        raise StorageError(f"{path} can't be migrated: {why}; it was left as it is") from None
     path.chmod(0o600)
 
 

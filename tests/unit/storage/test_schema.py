@@ -7,7 +7,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 from sqlmodel import SQLModel
@@ -89,3 +91,29 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="--data"):
         schema.prepare(tmp_path / "file" / "nanobot.db")
+
+
+def test_an_upgrade_that_is_cut_short_has_done_nothing_and_can_be_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "nanobot.db"
+    config = Config()
+    config.set_main_option("script_location", str(schema.MIGRATIONS))
+    config.set_main_option("sqlalchemy.url", f"sqlite:///{path}")
+    command.upgrade(config, "0005")
+    _run(path, "CREATE TABLE audit_payload (x)")  # in the way of the second table that 0006 makes
+    before = _tables(path)
+    with pytest.raises(StorageError, match="can't be migrated: table audit_payload already exists"):
+        schema.prepare(path)
+    assert _tables(path) == before
+    _run(path, "DROP TABLE audit_payload")
+    schema.prepare(path)
+    assert "audit_payload" in _tables(path)
+
+
+def _run(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(statement)
+
+
+def _tables(path: Path) -> set[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        return {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
