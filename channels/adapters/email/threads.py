@@ -1,8 +1,8 @@
 """Which mails belong together: thread keys, our own Message-IDs, References and subjects. Pure.
 
-Our Message-IDs are `<nanobot.ROW.THREAD.TAG@domain>`: the outbox row's number, the thread's key, and a tag that only
-the holder of the secret can make, so that a reply finds its thread even if its References were lost, and a bounce is
-believed only for what was really sent.
+Our Message-IDs are `<nanobot.ROW.THREAD.TAG@domain>`: the outbox row's number with more digits, the thread's key, and
+a tag that only the holder of the secret can make, so that a reply finds its thread even if its References were lost,
+and a bounce is believed only for what was really sent.
 """
 
 from __future__ import annotations

@@ -163,6 +163,21 @@ async def test_an_answer_goes_into_its_thread_after_a_restart_too(room: Mailroom
     assert (news["To"], news["Auto-Submitted"]) == (ANN, "auto-generated")
 
 
+async def test_a_mails_id_is_the_same_when_it_is_repeated_and_no_other_mails_though_numbers_come_again(
+    room: Mailroom,
+) -> None:
+    async with room.running() as channel:
+        at = Address("email", ANN)
+        texts = (
+            "News\n\nIt rains.",
+            "🔁 (maybe sent twice)\nNews\n\nIt rains.",
+            "After a backup was put back.",
+        )
+        first, again, other = [(await channel.send(Outbound(8, at, text))).ref for text in texts]
+    assert first == again
+    assert first != other
+
+
 async def test_a_reply_that_lost_its_references_finds_its_thread(room: Mailroom) -> None:
     async with room.running() as channel:
         await room.until(lambda: channel.status.up)
