@@ -65,13 +65,19 @@ def make(places: Places, to: Path, now: float) -> Made:
         raise BackupError(f"{database} does not exist: there is nothing to back up here")
     if to.exists():
         raise BackupError(f"{to} exists already; name a new file")
+    for inside in (places.workspace, *(places.data / name for name in KEPT)):
+        if to.resolve().is_relative_to(inside.resolve()):
+            # Each would hold all those before it.
+            raise BackupError(f"{to} lies in {inside}, which is backed up itself; name a file elsewhere")
     try:
         with tempfile.TemporaryDirectory(dir=to.parent, prefix=".nanobot-backup-") as folder:
             part = Path(folder, "part")
-            count = _write(places, Path(folder), part, now)
             # Its owner's only: it holds conversations.
-            part.chmod(0o600)
-            os.link(part, to)
+            part.touch(0o600)
+            count = _write(places, Path(folder), part, now)
+            # Neither a link nor a change of mode, which file systems of USB sticks don't know.
+            os.close(os.open(to, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            part.replace(to)
     except FileExistsError:
         raise BackupError(f"{to} exists already; name a new file") from None
     except (OSError, sqlite3.Error) as error:
@@ -179,19 +185,22 @@ class Checked:
 def restore(archive: Path, places: Places, now: float, *, look_only: bool = False) -> Checked:
     """Put a backup in the place of what is there, which is moved aside and never deleted; the daemon must not run.
 
-    Everything is unpacked and checked beside it first. Raises BackupError; then nothing has changed.
+    Everything is unpacked and checked beside it first. Raises BackupError; then nothing has changed. Where it is killed
+    halfway there is no database, no bot starts, and it can be made again.
     """
     places.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
-        with tempfile.TemporaryDirectory(dir=places.data, prefix=".restore-") as folder:
+        with tempfile.TemporaryDirectory(dir=places.data, prefix=schema.RESTORING) as folder:
             manifest = _unpacked(archive, Path(folder))
             files = len(manifest["files"]) - 1
             checked = Checked(float(manifest["at"]), str(manifest["version"]), files)
             if look_only:
                 return checked
             kept = _swap(Path(folder), places, now)
-    except (OSError, EOFError, tarfile.TarError, sqlite3.Error) as error:
+    except (OSError, EOFError, ValueError, tarfile.TarError, sqlite3.Error) as error:
         raise BackupError(f"{archive} can't be restored: {error}") from None
+    for left in places.data.glob(f"{schema.RESTORING}*"):
+        shutil.rmtree(left, ignore_errors=True)
     return Checked(checked.at, checked.version, files, kept)
 
 
@@ -250,11 +259,12 @@ def _swap(folder: Path, places: Places, now: float) -> tuple[Path, ...]:
     """Move what is there aside and what was unpacked into its place; what can't be moved is moved back."""
     mark = datetime.fromtimestamp(now, UTC).strftime("before-restore-%Y%m%dT%H%M%SZ")
     steps: list[tuple[Path, Path]] = []
-    targets = [(folder / name, places.data / name) for name in (DATABASE, *KEPT)]
-    targets.append((folder / WORKSPACE, places.workspace))
-    sides = [places.data / f"{DATABASE}{end}" for end in ("-wal", "-shm")]
+    # The database goes first and comes last: as long as it is missing, this is not over.
+    targets = [(folder / name, places.data / name) for name in KEPT]
+    targets += [(folder / WORKSPACE, places.workspace), (folder / DATABASE, places.data / DATABASE)]
+    database = [places.data / f"{DATABASE}{end}" for end in ("", "-wal", "-shm")]
     try:
-        for old in (*(target for _, target in targets), *sides):
+        for old in (*database, *(target for _, target in targets)):
             if old.exists():
                 _move(old, old.with_name(f"{old.name}.{mark}"), steps.append)
         for new, target in targets:

@@ -12,6 +12,9 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 _FULL_CHECK_BYTES = 64 * 1024 * 1024
 """Up to this size the whole file is checked at start; beyond it that would delay the start by seconds."""
 
+RESTORING = ".restore-"
+"""How the folder is called, beside the database, in which a restore unpacks (`bot.backup`)."""
+
 
 def revisions() -> list[str]:
     """Every revision that this program knows, oldest first; a migration's file name begins with its number."""
@@ -27,6 +30,10 @@ def prepare(path: Path) -> None:
         raise StorageError(
             f"{path}: {error.strerror}; check who owns the folder, or name another with --data"
         ) from None
+    if found is None and next(path.parent.glob(f"{RESTORING}*"), None):
+        raise StorageError(
+            f"{path.parent}: a restore was cut short: make it again, or delete {RESTORING}* there to start afresh"
+        )
     known = revisions()
     if found == known[-1]:
         return

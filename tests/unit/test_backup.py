@@ -7,6 +7,8 @@ import io
 import json
 import sqlite3
 import stat
+import subprocess
+import sys
 import tarfile
 import threading
 from collections.abc import Callable
@@ -17,6 +19,7 @@ import pytest
 
 from bot import backup
 from bot.backup import BackupError, Places
+from bot.errors import StorageError
 from bot.storage import schema
 
 NOW = 1_800_000_000.0
@@ -147,6 +150,7 @@ def tarred(files: dict[str, bytes]) -> bytes:
         (escaping, "has no place in a backup"),
         (newer, "newer than this one"),
         (lambda _: tarred({}), "is no backup of nanobot"),
+        (lambda _: tarred({"manifest.json": b"{"}), "can't be restored"),
     ],
 )
 def test_what_is_not_whole_changes_nothing(
@@ -167,6 +171,55 @@ def test_a_file_that_is_there_is_not_overwritten(places: Places, tmp_path: Path)
     with pytest.raises(BackupError, match="exists already"):
         backup.make(places, tmp_path / "b.tar.gz", NOW)
     assert (tmp_path / "b.tar.gz").read_text() == "something else"
+
+
+@pytest.mark.parametrize("place", ["workspace", "workspace/backups", "channels"])
+def test_a_backup_does_not_lie_in_what_is_backed_up(place: str, places: Places) -> None:
+    folder = places.data / place
+    folder.mkdir(exist_ok=True)
+    with pytest.raises(BackupError, match="is backed up itself"):
+        backup.make(places, folder / "b.tar.gz", NOW)
+    assert not list(folder.glob("*.tar.gz"))
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from bot import backup
+
+def audit(event, args, moves=[]):
+    if event == "os.rename" or event == "shutil.move":
+        moves.append(args)
+        if len(moves) == int(sys.argv[3]):
+            os.kill(os.getpid(), 9)
+
+sys.addaudithook(audit)
+backup.restore(Path(sys.argv[1]), backup.Places(Path(sys.argv[2]), Path(sys.argv[2], "workspace")), 0.0)
+"""
+
+
+def test_a_restore_that_is_killed_is_seen_and_made_again(places: Places, tmp_path: Path) -> None:
+    made = backup.make(places, tmp_path / "b.tar.gz", NOW)
+    database, killed = places.data / "nanobot.db", 0
+    for step in range(1, 30):
+        note(database, "second")
+        (places.workspace / "memory" / "ann" / "MEMORY.md").write_text("likes coffee")
+        command = [sys.executable, "-c", KILLED, str(made.path), str(places.data), str(step)]
+        if subprocess.run(command, check=False).returncode == 0:
+            break
+        killed += 1
+        if database.exists():
+            whole = (["first", "second"], "likes coffee"), (["first"], "likes tea")
+            now = notes(database), (places.workspace / "memory" / "ann" / "MEMORY.md").read_text()
+            assert now in whole
+        else:
+            with pytest.raises(StorageError, match="a restore was cut short"):
+                schema.prepare(database)
+        backup.restore(made.path, places, NOW + step)
+        assert notes(database) == ["first"]
+        assert (places.workspace / "memory" / "ann" / "MEMORY.md").read_text() == "likes tea"
+        assert not list(places.data.glob(".restore-*"))
+    assert killed > 6
 
 
 def test_where_nothing_is_there_is_nothing_to_back_up(tmp_path: Path) -> None:
