@@ -412,7 +412,7 @@ async def _assemble(start: Start, parts: _Parts) -> App:
     def zone(person: str) -> tzinfo | None:
         return agent.core.config.zone(person)
 
-    ways = Ways(out.put, bus.put, people.names, channels, zone)
+    ways = Ways(out.put, bus.put, people.places, channels, post.home, zone)
     reminders = Reminders(database, ways, alarm, start.clock)
     agenda = Agenda(database, people, jobs.report, zone, alarm.wake)
     status = Status(

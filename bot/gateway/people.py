@@ -118,6 +118,11 @@ class People:
         """How channels know a person."""
         return {way: known for way, known in self._known.items() if known.person.name == name}
 
+    def places(self) -> set[tuple[str, str]]:
+        """Which channels know whom, by name: a private chat on another is not that person's any more."""
+        known = {(channel, known.person.name) for (channel, _), known in self._known.items()}
+        return {*known, ("terminal", self.owner.name)}
+
     def named(self) -> list[str]:
         """Everybody who may write or whom the configuration names, the owner first."""
         others = sorted((self.names() | set(self._roster.settings)) - {self.owner.name})

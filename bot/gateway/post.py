@@ -102,13 +102,17 @@ class PostOffice:
         kind = kinds.get(mime.partition("/")[0], Media.FILE)
         return {"path": str(path), "name": file.name, "mime": mime, "kind": kind}
 
+    async def home(self, person: str) -> str:
+        """Where a person is written to whose own chat can't be: that session, or ""."""
+        chats = (chat for chat in await self.chats(person) if chat.channel != "terminal")
+        return next((chat.key for chat in chats), "")
+
     async def chats(self, person: str) -> list[Session]:
         """A person's private chats: those of the channel that they prefer first, then the last used ones."""
-        if person not in self._people.names():
-            return []
+        places = self._people.places()
         found = await self._database.read(partial(sessions.private_of, person=person))
         preferred = self._people.settings(person).prefers
-        running = (row for row in found if row.channel in self._channels)
+        running = [row for row in found if row.channel in self._channels and (row.channel, person) in places]
         return sorted(running, key=lambda row: row.channel != preferred)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from functools import partial
@@ -21,14 +21,16 @@ from bot.storage.tables import Inbox, Outbox, Reminder
 class Ways:
     """How what is due leaves: `say` delivers stored rows of the outbox, `do` has stored messages answered.
 
-    `people` are those whom we know, `channels` those that run; `zone` is where somebody lives, None for where this
-    machine stands.
+    `places` are the people whom we know, each with a channel that knows them; `channels` are those that run; `home` is
+    the session in which somebody is told what can't be told elsewhere, "" for none; `zone` is where they live, None for
+    where this machine stands.
     """
 
     say: Callable[[Sequence[Outbox]], None]
     do: Callable[[Sequence[Inbox]], None]
-    people: Callable[[], Collection[str]]
+    places: Callable[[], Collection[tuple[str, str]]]
     channels: Collection[str]
+    home: Callable[[str], Awaitable[str]]
     zone: Callable[[str], tzinfo | None]
 
 
@@ -49,7 +51,7 @@ class Reminders:
 
     async def step(self) -> float:
         """Have everything said and done that is due now; returns for how many seconds nothing will be."""
-        reach = Reach(list(self._ways.channels), list(self._ways.people()))
+        reach = self._reach()
         while True:
             now = self._clock()
             coming = await self._database.read(partial(rows.next_due, reach=reach, now=now))
@@ -61,9 +63,20 @@ class Reminders:
             self._ways.do(fired.inbox)
 
     async def retime(self) -> None:
-        """Go by where people live now."""
+        """Go by where people live now, and where they can be told."""
+        await self._find_homes()
         await self._database.insist(partial(rows.retime, due=partial(self._due, self._clock())))
         self._bell.wake()
+
+    async def _find_homes(self) -> None:
+        """What can't be told where it was set comes to another chat of its person, where there is one."""
+        for row in await self._database.read(partial(rows.astray, reach=self._reach())):
+            if row.id is not None and (home := await self._ways.home(row.person)):
+                await self._database.insist(partial(rows.move, number=row.id, session=home))
+
+    def _reach(self) -> Reach:
+        places = self._ways.places()
+        return Reach(list(self._ways.channels), {person for _, person in places}, places)
 
     def _say(self, now: float, row: Reminder) -> Next:
         zone, at = self._ways.zone(row.person), row.due_at or now

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from sqlalchemy import delete
+from sqlalchemy import and_, delete, tuple_, update
 from sqlmodel import Session as Db
 from sqlmodel import col, func, or_, select
 from sqlmodel.sql.expression import Select
@@ -20,10 +20,13 @@ _KEPT_SECONDS = 30 * 86_400.0
 
 
 class Reach(NamedTuple):
-    """Whose reminders may fire: those of people we know, in chats whose channel runs."""
+    """Whose reminders may fire: those of people we know, in chats whose channel runs, and in a chat of their own where
+    the channel still knows them (`places`: channel and person).
+    """
 
     channels: Collection[str]
     people: Collection[str]
+    places: Collection[tuple[str, str]]
 
 
 class Next(NamedTuple):
@@ -101,6 +104,23 @@ def cancel(s: Db, number: int, person: str, session: str) -> Reminder | None:
     return row
 
 
+def astray(s: Db, reach: Reach) -> list[Reminder]:
+    """Those still to come that can't fire, since a private chat's channel doesn't run or is no longer the person's."""
+    there = [row.id for row, _ in s.exec(_reachable(reach))]
+    query = (
+        select(Reminder)
+        .join(Session, col(Session.key) == col(Reminder.session))
+        .where(col(Reminder.person).in_(reach.people), col(Reminder.due_at).is_not(None))
+        .where(col(Session.private).is_(True))
+    )
+    return [row for row in s.exec(query) if row.id not in there]
+
+
+def move(s: Db, number: int, session: str) -> None:
+    """Have a reminder fire in another session."""
+    s.execute(update(Reminder).where(col(Reminder.id) == number).values(session=session))
+
+
 def retime(s: Db, due: Callable[[Reminder], float | None]) -> None:
     """Reckon anew when those with cron fields are due: their person may be in another time zone now."""
     for row in s.exec(select(Reminder).where(Reminder.cron != "", col(Reminder.due_at).is_not(None))):
@@ -142,11 +162,12 @@ def fire(s: Db, reach: Reach, now: float, say: Callable[[Reminder], Next]) -> Fi
 
 def _reachable(reach: Reach) -> Select[Reminder, Session]:
     """Those still to come that may fire, with the chats that they belong to: a private one must be their person's."""
+    own = tuple_(col(Session.channel), col(Reminder.person)).in_(list(reach.places))
     return (
         select(Reminder, Session)
         .join(Session, col(Session.key) == col(Reminder.session))
         .where(col(Session.channel).in_(reach.channels), col(Reminder.person).in_(reach.people))
-        .where(or_(col(Session.private).is_(False), Session.person == Reminder.person))
+        .where(or_(col(Session.private).is_(False), and_(col(Session.person) == col(Reminder.person), own)))
         .where(col(Reminder.due_at).is_not(None))
     )
 

@@ -126,6 +126,28 @@ async def test_reminders_of_a_chat_that_is_taken_back_come_to_another_of_the_per
         assert it.mail.seen(MAIL)[2:] == []
 
 
+async def test_where_the_configuration_no_longer_knows_somebody_nothing_of_theirs_goes(
+    tmp_path: Path,
+) -> None:
+    pills = Reply.tool("remind", {"text": "take the pills", "at": "+600"})
+    async with house(tmp_path, Reply("Hello."), pills, Reply("Set.")) as it:
+        ann = Person("ann", Role.OWNER)
+        known = {("chat", ANN): ann, ("mail", MAIL): ann}
+        it.app.people.adopt(Roster(ann, known, {}))
+        await it.ask("hello")
+        await it.mails("remind me to take the pills")
+        await it.mail.until(lambda: it.mail.seen(MAIL) == ["Set."])
+        assert set(await it.app.post.channels("ann")) == {"chat", "mail"}
+        del known["mail", MAIL]
+        it.app.people.adopt(Roster(ann, known, {}))
+        await it.app.reminders.retime()
+        assert await it.app.post.channels("ann") == ["chat"]
+        it.clock.now += 601
+        await it.app.reminders.step()
+        await it.chat.until(lambda: "take the pills" in it.last(ANN).text)
+        assert it.mail.seen(MAIL) == ["Set."]
+
+
 async def test_what_waits_in_a_chat_that_is_taken_back_is_not_answered_as_its_persons(tmp_path: Path) -> None:
     async with house(tmp_path, Reply("Hello.", pace=Pace(hold="mail")), Reply("Secret.")) as it:
         await it.mails(f"/link {await it.code()}")

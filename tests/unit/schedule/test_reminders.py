@@ -31,6 +31,7 @@ class Desk:
     said: list[str] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     people: list[str] = field(default_factory=lambda: ["ann", "bob"])
+    homes: dict[str, str] = field(default_factory=dict)
 
     async def remind(self, text: str, due_in: float, **more: Any) -> int | None:
         given = {"person": "ann", "session": "terminal:main", "since": self.clock.now, **more}
@@ -57,7 +58,13 @@ async def desk(folder: Path) -> AsyncIterator[Desk]:
     def do(new: list[Inbox]) -> None:
         place.done.extend(row.text for row in new)
 
-    ways = Ways(say, do, lambda: place.people, ["terminal"], lambda _: ZoneInfo("UTC"))  # type: ignore[arg-type]
+    async def home(person: str) -> str:
+        return place.homes.get(person, "")
+
+    def places() -> set[tuple[str, str]]:
+        return {(kind, person) for kind in ("terminal", "telegram") for person in place.people}
+
+    ways = Ways(say, do, places, ["terminal"], home, lambda _: ZoneInfo("UTC"))  # type: ignore[arg-type]
     place = Desk(database, clock, Reminders(database, ways, Bell(), clock))
     try:
         yield place
@@ -96,6 +103,14 @@ async def test_a_chat_whose_channel_does_not_run_here_waits_for_its_daemon(tmp_p
         assert await place.after(20) == []
         (row,) = await place.database.read(rows.coming)
         assert row.fired_at is None
+
+
+async def test_a_chat_whose_channel_is_gone_for_good_leaves_its_reminders_to_another(tmp_path: Path) -> None:
+    async with desk(tmp_path) as place:
+        await place.remind("there", 10, session="telegram:7")
+        place.homes["ann"] = "terminal:main"
+        await place.reminders.retime()
+        assert await place.after(20) == ["⏰ there"]
 
 
 async def test_somebody_we_no_longer_know_is_not_told(tmp_path: Path) -> None:
