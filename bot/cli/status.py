@@ -18,7 +18,7 @@ from bot.cli.output import harmless
 Row = tuple[str, str]
 
 _WATCH_SECONDS = 2.0
-_STATES = ("queued", "sending", "refused")
+_STATES = ("queued", "sending", "relayed", "refused")
 
 
 async def gather(options: Options) -> tuple[dict[str, Any], bool]:

@@ -108,7 +108,7 @@ def test_what_rests_waits_and_failed_is_shown() -> None:
     screen = render(
         report(
             providers=[provider(state="resting", rests=[resting])],
-            outbox={"queued": 2, "refused": 1},
+            outbox={"queued": 2, "relayed": 3, "refused": 1},
             messages_waiting=3,
             turns_running=1,
         ),
@@ -120,7 +120,7 @@ def test_what_rests_waits_and_failed_is_shown() -> None:
     assert line.strip().startswith("resting until ")
     assert line.endswith(": big's key 2 is out of credit")
     assert row(screen, "messages") == "3 taken and not answered yet, 1 being answered"
-    assert row(screen, "replies") == "2 queued, 1 refused"
+    assert row(screen, "replies") == "2 queued, 3 relayed, 1 refused"
 
 
 async def test_a_healthy_bot_is_well(control: FakeControl, options: Options) -> None:
