@@ -197,6 +197,7 @@ class Receiver:
         messages: dict[int, Inbound] = {}
         read: list[int] = []
         for one in known:
+            self.standing.beat = self._pace.monotonic()
             found = await self._sorted(mailbox, one, not_before)
             for news in found.reports:
                 await report(news)

@@ -72,7 +72,7 @@ class TelegramChannel:
     @property
     def status(self) -> ChannelStatus:
         link = self._account.link
-        return ChannelStatus(link.up, link.detail, self._reception.received_at, self._sent_at)
+        return ChannelStatus(link.up, link.detail, self._reception.received_at, self._sent_at, beat=link.beat)
 
     async def run(self, take: Take, _report: Report) -> None:
         await self._receive(take)

@@ -32,6 +32,8 @@ class Link:
     detail: str = "connecting"
     failures: int = 0
     """How often the same trouble was met in a row."""
+    beat: float | None = None
+    """When it last worked or failed: receiving goes on as long as this does."""
     _last: Trouble | None = None
     _failed_at: float = 0.0
 
@@ -42,7 +44,7 @@ class Link:
     def failed(self, trouble: Trouble, detail: str, now: float) -> tuple[float, str]:
         """Seconds to wait, and what to tell if that is news: a connection that breaks once is none."""
         self.failures = self.failures + 1 if trouble is self._last else 1
-        self._last, self._failed_at = trouble, now
+        self._last, self._failed_at, self.beat = trouble, now, now
         first, most = _WAITS[trouble]
         wait = min(most, first * 2 ** min(self.failures - 1, 16)) * (0.8 + 0.2 * self.random())
         if trouble is Trouble.LOST and self.up and self.failures == 1:
@@ -53,6 +55,7 @@ class Link:
 
     def worked(self, now: float) -> str:
         """What to tell if that is news."""
+        self.beat = now
         if self.trouble is Trouble.POLLER and now - self._failed_at < _POLLER_GONE_AFTER:
             return ""
         news = "" if self.up else "receiving again" if self.connected else "receiving"

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 WEBHOOK_NOTE = "webhook"
 """The note that we had Telegram deliver to a webhook."""
+_LONGEST_REST = 600.0
+"""Seconds after which it is asked anew, however long a pause the server wants: a loop that rests longer seems to hang."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,8 @@ class Account:
     async def rest(self, error: Exception) -> None:
         kind, detail = trouble(error)
         wait = self.failed(kind, detail)
-        await self.pace.sleep(max(wait, error.seconds) if isinstance(error, FloodControl) else wait)
+        pause = min(error.seconds, _LONGEST_REST) if isinstance(error, FloodControl) else 0.0
+        await self.pace.sleep(max(wait, pause))
 
     def not_stored(self, error: Exception) -> float:
         """Log it if it is news; returns how long to wait before the same messages are offered again."""

@@ -9,10 +9,14 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 from aioimaplib import aioimaplib
 
+from bot.ops.liveness import BEAT_SECONDS
+from channels.adapters.email.channel import EmailChannel
 from channels.adapters.email.imap import Lost, Mailbox, _Wire
+from channels.adapters.email.receiver import Pace
+from channels.base import Host
 from channels.errors import NotSent
 from channels.types import Address, Inbound, Outbound
-from tests.contract.drivers.channel_email import ANN, mail
+from tests.contract.drivers.channel_email import ANN, mail, settings
 from tests.fakes.imap import ImapFake
 from tests.fakes.submission import Submission
 from tests.unit.channels.email.mailroom import Mailroom
@@ -118,3 +122,27 @@ async def test_a_cancellation_that_comes_with_an_answer_is_heeded() -> None:
     waits.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waits
+
+
+async def test_a_line_on_which_each_mail_takes_ten_minutes_is_no_hang(room: Mailroom) -> None:
+    async with room.running() as channel:
+        await room.until(lambda: channel.status.up)
+    for number in range(4):
+        room.imap.deliver(mail(f"number {number}", number))
+
+    def monotonic() -> float:
+        return 600.0 * sum("BODY.PEEK[]" in command for command in room.imap.commands)
+
+    silences: list[float] = []
+
+    async def take(batch: Sequence[Inbound]) -> None:
+        silences.append(monotonic() - (channel.status.beat or 0.0))
+        await room.take(batch)
+
+    host = Host((), room.store, None, room.told.append)  # type: ignore[arg-type]  # mail needs no folder
+    channel = EmailChannel(settings(room.imap, room.smtp), host, pace=Pace(monotonic=monotonic))
+    task = asyncio.create_task(channel.run(take, room.report))
+    await room.until(lambda: len(room.taken) == 4)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert max(silences) < BEAT_SECONDS

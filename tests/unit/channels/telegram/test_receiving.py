@@ -7,6 +7,7 @@ import logging
 import pytest
 import telegram
 
+from bot.ops.liveness import BEAT_SECONDS
 from channels.adapters.telegram.channel import TelegramChannel
 from tests.fakes.telegram import TelegramFake
 from tests.unit.channels.telegram.running import MENU, Inbox, Waits, channel_for, running
@@ -189,6 +190,18 @@ async def test_flood_control_of_polling_is_honoured(tg: TelegramFake) -> None:
     async with running(channel, inbox):
         await tg.wait_for(lambda: inbox.messages)
     assert 77 in waits.asked
+
+
+async def test_a_loop_that_turns_is_seen_however_long_a_pause_the_server_wants(tg: TelegramFake) -> None:
+    waits = Waits()
+    channel, inbox = channel_for(tg, waits), Inbox()
+    tg.faults.error("getUpdates", 429, retry_after=3600)
+    tg.user_says(42, "hello")
+    async with running(channel, inbox):
+        await tg.wait_for(lambda: inbox.messages and not tg.pending_updates)
+        assert channel.status.beat is not None
+        assert channel.status.beat > 1000.0
+    assert max(waits.asked) < BEAT_SECONDS
 
 
 async def test_the_menu_is_set_only_where_it_is_another(tg: TelegramFake) -> None:
