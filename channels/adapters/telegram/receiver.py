@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 WEBHOOK_NOTE = "webhook"
 """The note that we had Telegram deliver to a webhook."""
 _LONGEST_REST = 600.0
-"""Seconds after which it is asked anew, however long a pause the server wants: a loop that rests longer seems to hang."""
+"""Seconds after which it is asked anew, however long a pause the server wants: who rests longer seems to hang."""
 
 
 @dataclass(frozen=True, slots=True)
