@@ -318,7 +318,7 @@ async def opened(start: Start) -> AsyncIterator[App]:
             app.reloader,
             app.notes,
             Directory(database, app.people),
-            Upkeep(database, app.outbox, app.bus, app.people, app.intake.workspace, start.clock),
+            Upkeep(database, app.outbox, app.bus, app.people, app.workers, app.intake.workspace, start.clock),
         )
         await _serve_metrics(app, config, stack)
         await stack.enter_async_context(control.serving(served, app.status.socket, supervisor))

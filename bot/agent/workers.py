@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
@@ -155,6 +155,14 @@ class Workers:
                 await self._interrupted(row, "cancelled")
                 return True
         return False
+
+    async def drop(self, turns: Collection[int]) -> None:
+        """End those of these turns that run in the background, and tell nobody."""
+        tasks = [task for number in turns if (task := self._background.pop(number, None))]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def recover(self) -> None:
         """Tell in their sessions of the tasks that a restart interrupted, with what they had done."""

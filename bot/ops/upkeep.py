@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from bot.agent.workers import Workers
 from bot.errors import BotError
 from bot.gateway.bus import Bus
 from bot.gateway.outbox import DROPPED, Outbox
@@ -35,6 +36,7 @@ class Upkeep:
     outbox: Outbox
     bus: Bus
     people: People
+    workers: Workers
     workspace: Path
     clock: Callable[[], float]
 
@@ -105,6 +107,7 @@ class Upkeep:
             if not await self.bus.end(session, _END_SECONDS):
                 raise BotError(f"{name} is being answered and that won't end; try again in a moment")
         found = await self.export(name)
+        await self.workers.drop([row["id"] for row in found["rows"].get("turn", ())])
         for row in found["rows"].get("outbox", ()):
             self.outbox.drop(row["id"])
         gone = await self.database.write(partial(person_data.erase_person, name=name))

@@ -280,7 +280,10 @@ def _connected(path: Path) -> Connection:
 
 def _engine(path: Path) -> Engine:
     engine = create_engine(
-        f"sqlite:///{path}", poolclass=StaticPool, connect_args={"check_same_thread": False, "timeout": 5.0}
+        f"sqlite:///{path}",
+        poolclass=StaticPool,
+        connect_args={"check_same_thread": False, "timeout": 5.0},
+        hide_parameters=True,  # people's words, which an error would take into the log
     )
 
     def connected(connection: sqlite3.Connection, _record: object) -> None:

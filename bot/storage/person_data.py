@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, or_, update
+from sqlalchemy import ColumnElement, delete, literal, or_, tuple_, update
 from sqlmodel import Session as Db
 from sqlmodel import SQLModel, col, select
 
@@ -18,6 +18,7 @@ from bot.storage.tables import (
     Approval,
     Audit,
     AuditPayload,
+    ChannelState,
     FactVersion,
     Identity,
     Inbox,
@@ -57,6 +58,9 @@ def _rules(s: Db, name: str) -> list[_Rule]:
         if number is not None
     ]
     here = col(Session.key).in_(sessions)
+    note = tuple_(col(ChannelState.channel), col(ChannelState.key))
+    threads = select(col(Session.channel), literal("thread:") + col(Session.thread)).where(here)
+    chats = select(col(Session.channel), literal("chat ") + col(Session.chat)).where(here)
     return [
         (Approval, col(Approval.turn).in_(turns)),
         (ToolOutput, or_(col(ToolOutput.session).in_(sessions), col(ToolOutput.turn).in_(turns))),
@@ -76,6 +80,8 @@ def _rules(s: Db, name: str) -> list[_Rule]:
         (LinkCode, col(LinkCode.person) == name),
         (Identity, col(Identity.person) == name),
         (Person, col(Person.name) == name),
+        # What mail keeps of a thread (its subject, its mails' ids) and WhatsApp of a chat (what was said last).
+        (ChannelState, or_(note.in_(threads), note.in_(chats))),
         (Session, here),
     ]
 

@@ -7,7 +7,10 @@ import json
 import sqlite3
 import zipfile
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from bot.cli.client import Client
 from bot.gateway.people import Person, Roster
@@ -18,6 +21,7 @@ from channels.types import Attachment, Media, Outbound, Receipt
 from tests.fakes.llm import LLMFake, Pace, Reply
 from tests.journey.conversation import provider, running, talking, trusted
 from tests.journey.test_command_line import Machine
+from tests.journey.test_handing_on import two
 
 ANN, BOB = Person("ann", Role.USER), Person("bob", Role.USER)
 
@@ -119,6 +123,32 @@ async def test_who_is_erased_while_they_are_answered_leaves_nothing_behind(tmp_p
         text = "\n".join(database.iterdump())
     assert "tea" not in text
     assert "What do I like?" not in text
+
+
+async def test_work_in_the_background_for_who_is_erased_leaves_nothing_behind(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    channel, machine = LoopbackChannel("chat"), Machine(tmp_path)
+    spawn = Reply.tool("spawn", {"task": "find out about tea"})
+    found = Reply.tool("report", {"done": True, "found": "tea is warm"})
+    found = replace(found, pace=Pace(hold="ann"))
+    async with LLMFake(spawn, Reply("Started.")) as main, LLMFake(found) as runner:
+        async with running(tmp_path, two(main, runner), channels=(channel,)) as app:
+            app.people.adopt(Roster(app.people.owner, {("chat", "1"): ANN}, {}))
+            channel.say("tea, please", chat="1", sender="1")
+            await channel.until(lambda: channel.seen("1") == ["Started."])
+            await runner.until(lambda: len(runner.requests) == 1)
+            machine.configure(main.base_url)
+            code, said = await nanobot(machine, "erase", "--person", "ann", "--yes")
+            assert (code, "Erased" in said) == (0, True), said
+            runner.release("ann")
+            async with asyncio.timeout(30.0):
+                while any(name.startswith(("task ", "lane ")) for name in app._supervisor.names()):
+                    await asyncio.sleep(0.01)
+            assert channel.seen("1") == ["Started."]
+    assert "Traceback" not in caplog.text
+    with closing(sqlite3.connect(tmp_path / "data" / "nanobot.db")) as database:
+        assert "tea" not in "\n".join(database.iterdump())
 
 
 class SlowFiles(LoopbackChannel):

@@ -215,3 +215,10 @@ async def test_a_full_disk_fails_nobody_who_only_reads(database: Database) -> No
     with pytest.raises(StorageError):
         await full
     assert (await before, await after) == (1, 1)
+
+
+async def test_what_was_not_stored_is_not_in_the_error_which_goes_into_the_log(database: Database) -> None:
+    await database.write(adding("ann"))
+    with pytest.raises(IntegrityError) as caught:
+        await database.write(adding("ann"))
+    assert "ann" not in str(caught.value)

@@ -17,6 +17,7 @@ from bot.storage.database import Database, Transaction
 from bot.storage.tables import (
     Audit,
     AuditPayload,
+    ChannelState,
     FactVersion,
     Identity,
     Inbox,
@@ -59,6 +60,20 @@ def _life(s: Transaction, name: str, number: int) -> None:
     s.flush()
     s.add(Identity(channel="chat", sender=str(number), person=name, created_at=0))
     s.add(Session(key=own, channel="chat", chat=str(number), person=name, created_at=0, updated_at=0))
+    thread = f"mail:{number}:t{number}"
+    s.add(
+        Session(
+            key=thread,
+            channel="mail",
+            chat=str(number),
+            thread=f"t{number}",
+            person=name,
+            created_at=0,
+            updated_at=0,
+        )
+    )
+    s.add(ChannelState(channel="mail", key=f"thread:t{number}", value={"subject": name}, updated_at=0))
+    s.add(ChannelState(channel="chat", key=f"chat {number}", value={"said": name}, updated_at=0))
     for session in (own, GROUP):
         turn = Turn(session=session, person=name, state=TurnState.DONE, path=[], started_at=0)
         s.add(turn)
@@ -131,7 +146,8 @@ async def test_an_export_holds_all_of_one_person_and_nothing_of_another(database
         "link_code": 1,
         "identity": 1,
         "person": 1,
-        "session": 1,
+        "channel_state": 2,
+        "session": 2,
     }
     assert "bob" not in str(rows)
     assert person_data.files_of(rows) == ["inbox/ann/1/a.txt"]
@@ -140,7 +156,7 @@ async def test_an_export_holds_all_of_one_person_and_nothing_of_another(database
 async def test_erasing_one_person_leaves_the_other_as_they_were(database: Database) -> None:
     bob = await database.read(partial(person_data.of_person, name="bob"))
     gone = await database.write(partial(person_data.erase_person, name="ann"))
-    assert sum(gone.values()) == 21
+    assert sum(gone.values()) == 24
     assert await database.read(partial(person_data.of_person, name="ann")) == {}
     assert await database.read(partial(person_data.of_person, name="bob")) == bob
     left = [line for line in dump(database.path).splitlines() if "'ann" in line]
