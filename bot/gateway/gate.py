@@ -170,7 +170,7 @@ def _row(inbound: Inbound, person: Person, now: float) -> Inbox:
         key=inbound.key,
         session=str(inbound.address),
         person=person.name,
-        sender_name=valid(inbound.sender.name),
+        sender_name=" ".join(valid(inbound.sender.name).split())[:80],
         text=valid(inbound.text),
         ref=inbound.ref or inbound.edits,
         more_follows=inbound.more_follows,
