@@ -244,6 +244,7 @@ class LoopbackChannel:
     def _show(self, out: Outbound) -> Shown:
         shown = next((message for message in self.messages if out.edits and message.ref == out.edits), None)
         if shown is None:
+            out = replace(out, text=out.mark + out.text)
             shown = Shown(str(next(self._refs)), out.address, out.text, out.reply_to, out.file)
             self.messages.append(shown)
         shown.choices = out.choices

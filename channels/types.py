@@ -128,9 +128,10 @@ class Outbound:
     """One piece to deliver, in Markdown, within the channel's limit.
 
     `id` is the outbox row's, for channels with an idempotency key of their own. `edits` is the reference of an
-    earlier preview that this text replaces; `reply_to` the reference of the message it answers; `kind` is answer,
-    notice, reply (of a command), question (to the owner) or message. With a `file` the text is its caption and may be
-    empty. `choices` are shown as buttons where the channel has any; the text says how to answer without.
+    earlier preview that this text replaces; where that can't be, `mark` goes before the text ("" unless it may be a
+    repeat). `reply_to` is the reference of the message it answers; `kind` is answer, notice, reply (of a command),
+    question (to the owner) or message. With a `file` the text is its caption and may be empty. `choices` are shown as
+    buttons where the channel has any; the text says how to answer without.
     """
 
     id: int
@@ -141,6 +142,7 @@ class Outbound:
     kind: str = "answer"
     file: File | None = None
     choices: tuple[Choice, ...] = ()
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)

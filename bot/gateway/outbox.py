@@ -277,16 +277,17 @@ class Outbox:
     async def _send(self, row: Row, lane: _Lane) -> Settled:
         assert row.id is not None  # noqa: S101 -- stored rows only
         channel = self._channels[row.channel]
-        mark = _REPEAT_MARK if row.doubtful and not row.edits else ""
+        mark = _REPEAT_MARK if row.doubtful else ""
         out = Outbound(
             row.id,
             Address(row.channel, row.chat, row.thread),
-            mark + row.text,
+            row.text if row.edits else mark + row.text,
             row.edits,
             row.reply_to,
             row.kind,
             _file(row),
             tuple(Choice(**choice) for choice in row.choices or ()),
+            mark if row.edits else "",
         )
         try:
             receipt = await channel.send(out)

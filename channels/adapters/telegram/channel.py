@@ -129,7 +129,7 @@ class TelegramChannel:
                 raise failure from error
         try:
             return await formatted(
-                out.text,
+                out.mark + out.text,
                 MESSAGE_LIMIT,
                 lambda text, mode: self._writer.post(out, Body(text, mode, keyboard)),
             )

@@ -140,6 +140,24 @@ async def test_an_unknown_outcome_is_repeated_with_a_mark(stand: Stand) -> None:
     assert second.endswith("\na")
 
 
+async def test_a_repeat_is_marked_also_where_its_preview_is_gone(stand: Stand) -> None:
+    (row,) = stand.rows("a")
+    row.edits = "gone"
+    stand.channel.fail(Unknown("no answer"), took_effect=True)
+    await stand.outbox.store([row])
+    await stand.channel.until(lambda: len(stand.channel.seen()) == 2)
+    assert stand.channel.seen()[1].startswith("🔁")
+
+
+async def test_a_repeat_that_replaces_its_preview_needs_no_mark(stand: Stand) -> None:
+    (row,) = stand.rows("a")
+    row.edits = await stand.channel.preview(Address("loopback", "1"), "…", "")
+    stand.channel.fail(Unknown("no answer"), took_effect=True)
+    await stand.outbox.store([row])
+    await stand.finished()
+    assert stand.channel.seen() == ["a"]
+
+
 async def test_what_is_refused_is_recorded_and_the_next_goes_out(stand: Stand) -> None:
     stand.channel.fail(Refused("blocked"))
     await stand.outbox.store(stand.rows("a", "b"))

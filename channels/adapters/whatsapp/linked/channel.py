@@ -9,6 +9,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -184,7 +185,7 @@ class LinkedChannel:
                 return Receipt(await self._send(out, await self._key(out), out.edits))
             except Refused as error:  # older than the quarter of an hour in which WhatsApp takes edits
                 log.info("WhatsApp: an edit was refused, so the text is sent anew: %s", error.detail)
-        return Receipt(await self._send(out, await self._key(out)))
+        return Receipt(await self._send(replace(out, text=out.mark + out.text), await self._key(out)))
 
     async def preview(self, address: Address, text: str, ref: str) -> str:
         if not self.preview_interval or not visible(parse(text)).strip():

@@ -108,9 +108,9 @@ async def test_without_its_preview_an_answer_is_a_new_message(
     theirs = tg.user_says(42, "mine").message_id
 
     first = await channel.send(piece("Hello", edits=ref))
-    second = await channel.send(piece("World", edits=str(theirs)))
+    second = await channel.send(piece("World", edits=str(theirs), mark="Again: "))
 
-    assert [message.text for message in tg.answers(42)] == ["Hello", "World"]
+    assert [message.text for message in tg.answers(42)] == ["Hello", "Again: World"]
     assert len({ref, first.ref, second.ref}) == 3
 
 
