@@ -41,9 +41,9 @@ class Timeouts:
 
 
 CLOUD = Timeouts(connect=5.0, first_token=60.0, first_token_thinking=120.0, between_tokens=90.0)
-LOCAL = Timeouts(connect=1.0, first_token=300.0, first_token_thinking=300.0, between_tokens=180.0)
+LOCAL = Timeouts(connect=2.5, first_token=300.0, first_token_thinking=300.0, between_tokens=180.0)
 """A home machine computes a long prompt for minutes before its first token, and queues requests without a
-word.
+word. A connection has time for a packet that is lost: it is sent again after a second (RFC 6298, 2.1).
 """
 
 TRANSLATION: tuple[tuple[type[Exception], type[ProviderError], str], ...] = (

@@ -207,7 +207,7 @@ async def test_a_second_import_adds_nothing(machine: Machine) -> None:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ('{"providers": {},\n}', "config.json:2: column 1: is no JSON"),
+        ('{"providers": {},\n x}', "config.json:2: column 2: is no JSON"),
         ("[1]", "config.json:1: is a list"),
         ("", "is empty"),
         ('{"some": "thing"}', "is no configuration of either older nanobot"),

@@ -168,8 +168,8 @@ def test_any_file_is_read_or_refused_in_words(content: bytes) -> None:
 
 
 def test_bad_json_is_refused_with_its_place() -> None:
-    with pytest.raises(NotReadable, match=r"config\.json:3: column 1"):
-        source.parse(b'{"a": 1,\n "b": 2,\n}', Path("config.json"))
+    with pytest.raises(NotReadable, match=r"config\.json:3: column 2"):
+        source.parse(b'{"a": 1,\n "b": 2,\n x}', Path("config.json"))
 
 
 JSON = st.recursive(
