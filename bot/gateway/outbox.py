@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 _LONGEST_WAIT = 300.0
 """Seconds between two tries of the same row, unless the channel's server asks for more."""
 _SHORTEST_WAIT = 0.5
+_FAULT = "a fault in the channel; the log says more"
+_MOST_FAULTS = 20
+"""Tries, over about an hour, of a row that meets a fault of ours each time; then those behind it go on."""
 _GIVEN_UP_AFTER = 86_400.0
 """Seconds after which a message may go to another channel of the same person."""
 _TRIED_FOR = 600.0
@@ -50,6 +53,8 @@ class _Lane:
     """Reserved by a transaction under way, or delivering."""
     nudge: asyncio.Event = field(default_factory=asyncio.Event)
     waits: Iterator[float] = field(default_factory=lambda: backoff(1.0, _LONGEST_WAIT))
+    faults: int = 0
+    """Of ours, met by its first row."""
     dropped: set[int] = field(default_factory=set)
     """Rows that the owner gave up."""
     failing_since: float | None = None
@@ -237,7 +242,7 @@ class Outbox:
                 lane.failing_since = None
             if settled.state != OutboxState.QUEUED:
                 lane.rows.popleft()
-                lane.waits = backoff(1.0, _LONGEST_WAIT)
+                lane.waits, lane.faults = backoff(1.0, _LONGEST_WAIT), 0
             self.meter.delivery(row.channel, settled.state)
             claimed = lane.rows[0] if lane.rows and lane.rows[0].not_before <= self._clock() else None
             await self._settle(settled, claimed, moved)
@@ -305,7 +310,10 @@ class Outbox:
             # Catches everything: a channel's bug must not silence a chat.
             log.exception("the channel %s failed to send outbox %s", row.channel, row.id)
             row.doubtful += 1
-            return self._again(row, "a fault in the channel; the log says more", next(lane.waits))
+            lane.faults += 1
+            if lane.faults > _MOST_FAULTS:
+                return Settled(row.id, OutboxState.REFUSED, error=_FAULT, doubtful=row.doubtful)
+            return self._again(row, _FAULT, next(lane.waits))
         state = OutboxState.SENT if receipt.settled else OutboxState.RELAYED
         return Settled(row.id, state, receipt=receipt.ref or "-", at=self._clock(), doubtful=row.doubtful)
 

@@ -184,6 +184,25 @@ async def test_a_fault_in_a_channel_is_logged_and_the_row_repeated(
     assert stand.channel.seen()[0].endswith("\na")
 
 
+async def test_a_row_that_no_channel_bears_does_not_silence_its_chat(
+    database: Database, supervisor: Supervisor
+) -> None:
+    class Faulty(LoopbackChannel):
+        async def send(self, out: Outbound) -> Receipt:
+            if out.text.endswith("a"):
+                raise ZeroDivisionError
+            return await super().send(out)
+
+    stand = Stand(database, supervisor, Faulty())
+    await stand.outbox.store(stand.rows("a", "b"))
+    async with asyncio.timeout(5):
+        while not stand.channel.seen():
+            stand.outbox.nudge("loopback")
+            await asyncio.sleep(0.001)
+    await stand.finished()
+    assert await stand.stored() == [("a", "refused"), ("b", "sent")]
+
+
 async def test_a_server_that_asks_for_no_wait_is_not_asked_without_a_pause(stand: Stand) -> None:
     stand.channel.fail(*[NotSent("busy", retry_after=0.0)] * 50)
     await stand.outbox.store(stand.rows("a"))
