@@ -53,7 +53,7 @@ _PARAMETER = re.compile(
     re.IGNORECASE,
 )
 _SECRETS = re.compile(r"\b(?:sk|gsk|xai|pk|key|AIza)[-_]?[A-Za-z0-9_-]{12,}|(?<=Bearer )\S+", re.IGNORECASE)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\s]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\ud800-\udfff\s]+")
 
 
 @dataclass(frozen=True, slots=True)

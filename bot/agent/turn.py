@@ -235,7 +235,12 @@ class Turn:
 
 def _valid(message: Message) -> Message:
     calls = (
-        replace(call, arguments=json.loads(valid(json.dumps(dict(call.arguments), ensure_ascii=False))))
+        replace(
+            call,
+            id=valid(call.id),
+            name=valid(call.name),
+            arguments=json.loads(valid(json.dumps(dict(call.arguments), ensure_ascii=False))),
+        )
         for call in message.tool_calls
     )
     return replace(message, content=valid(message.content), tool_calls=tuple(calls))

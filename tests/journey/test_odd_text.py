@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from tests.fakes.llm import LLMFake, Raw, Reply
 from tests.journey.conversation import provider, talking
 
@@ -20,6 +22,26 @@ async def test_half_a_character_from_the_model_is_replaced(tmp_path: Path) -> No
     answer = Reply(raw=Raw(200, body, "text/event-stream"))
     async with LLMFake(answer) as llm, talking(tmp_path, provider("one", llm.base_url)) as chat:
         assert (await chat.ask("hello")).answer == "Hello 😀 and \N{REPLACEMENT CHARACTER}."
+        assert (await chat.ask("again")).answer == "You said: again"
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 500])
+async def test_half_a_character_in_what_a_server_says_of_its_failure(tmp_path: Path, status: int) -> None:
+    async with LLMFake() as llm, talking(tmp_path, provider("one", llm.base_url)) as chat:
+        llm.default = Reply.error(status, '{"error": {"message": "no \\ud83d here"}}')
+        assert "(no here)" in (await chat.ask("hello")).answer
+
+
+@pytest.mark.parametrize(("id_", "name"), [("c\\ud83d", "clock"), ("c", "cl\\ud83dock")])
+async def test_half_a_character_in_a_calls_names(tmp_path: Path, id_: str, name: str) -> None:
+    function = f'{{"name": "{name}", "arguments": "{{}}"}}'
+    call = f'{{"index": 0, "id": "{id_}", "type": "function", "function": {function}}}'
+    delta = f'data: {{"choices": [{{"delta": {{"tool_calls": [{call}]}}}}]}}'
+    end = 'data: {"choices": [{"delta": {}, "finish_reason": "tool_calls"}]}'
+    calling = Reply(raw=Raw(200, f"{delta}\n\n{end}\n\ndata: [DONE]\n\n", "text/event-stream"))
+    llm = LLMFake(calling, Reply("Done."))
+    async with llm, talking(tmp_path, provider("one", llm.base_url)) as chat:
+        assert (await chat.ask("what time is it?")).answer == "Done."
         assert (await chat.ask("again")).answer == "You said: again"
 
 
