@@ -51,6 +51,7 @@ from bot.ops.liveness import Liveness, Stalls
 from bot.ops.memory import Notes
 from bot.ops.personal import Personal
 from bot.ops.replies import Replies
+from bot.ops.runs import CUT_SHORT, Runs
 from bot.ops.status import Status
 from bot.ops.systemd import Notifier, keep_told
 from bot.ops.upkeep import Upkeep
@@ -142,6 +143,7 @@ class App:
     ear: OwnersEar
     liveness: Liveness
     notifier: Notifier
+    runs: Runs
     stalls: Stalls
     _database: Database
     _supervisor: Supervisor
@@ -181,6 +183,8 @@ class App:
         )
         self._receivers.append(self._supervisor.keep("stalls", self.stalls.watch))
         if self.notifier:
+            if self.runs.begin():
+                self.ear.of("nanobot")(CUT_SHORT)
             told = partial(keep_told, self.notifier, self.liveness.hanging, self.status.line)
             self._supervisor.keep("systemd", told)
         self._receivers.append(self._supervisor.keep("discovery", self.discovery.watch))
@@ -231,6 +235,8 @@ class App:
         await asyncio.wait([gently, cut], return_when=asyncio.FIRST_COMPLETED)
         with suppress(StorageError):
             await self._database.write(inbox.spare)
+        if self.notifier:
+            self.runs.end()
 
     async def welcome(self, pairing: Pairing) -> None:
         """Tell somebody who was let in; only where that channel runs."""
@@ -468,6 +474,7 @@ async def _assemble(start: Start, parts: _Parts) -> App:
         parts.ear,
         Liveness(database, bus, out, channels),
         Notifier(start.env),
+        Runs(start.data / "run", start.clock),
         Stalls(),
         database,
         parts.supervisor,
