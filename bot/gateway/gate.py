@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from bot.gateway.bus import Bus
@@ -24,6 +24,8 @@ from bot.text import valid
 from channels.types import Inbound
 
 log = logging.getLogger(__name__)
+
+_LONGEST_NAME = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class Gate:
         StorageError when it isn't.
         """
         entries: list[Entry] = []
-        for inbound in batch:
+        for inbound in map(_storable, batch):
             if inbound.edits:
                 # Its older version may be among them, and waits for an answer only once it is stored.
                 await self._store(entries)
@@ -158,6 +160,12 @@ class Gate:
         return entry
 
 
+def _storable(inbound: Inbound) -> Inbound:
+    """With a text that can be stored, and a name that is one line: in a group no name speaks for somebody else."""
+    name = " ".join(valid(inbound.sender.name).split())[:_LONGEST_NAME]
+    return replace(inbound, text=valid(inbound.text), sender=replace(inbound.sender, name=name))
+
+
 def _reply(inbound: Inbound, reply: Reply, now: float) -> OutboxRow:
     row = outgoing(inbound.address, reply.text, now, choices=reply.choices)
     row.reply_to = inbound.ref
@@ -170,8 +178,8 @@ def _row(inbound: Inbound, person: Person, now: float) -> Inbox:
         key=inbound.key,
         session=str(inbound.address),
         person=person.name,
-        sender_name=" ".join(valid(inbound.sender.name).split())[:80],
-        text=valid(inbound.text),
+        sender_name=inbound.sender.name,
+        text=inbound.text,
         ref=inbound.ref or inbound.edits,
         more_follows=inbound.more_follows,
         sent_at=inbound.at.timestamp(),

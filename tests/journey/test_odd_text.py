@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from bot.gateway.people import Roster
+from channels.testing import LoopbackChannel
+from channels.types import Address, Inbound, Sender
 from tests.fakes.llm import LLMFake, Raw, Reply
-from tests.journey.conversation import provider, talking
+from tests.journey.conversation import provider, running, talking
 
 HALF = "\ud83d"
 """Half of an emoji, as a program that cuts text by UTF-16 units leaves it."""
@@ -66,3 +70,15 @@ async def test_half_a_character_in_a_tools_arguments_is_replaced(tmp_path: Path)
     async with LLMFake(call, Reply("Done.")) as llm, talking(tmp_path, provider("one", llm.base_url)) as chat:
         assert (await chat.ask("write")).answer == "Done."
         assert (await chat.ask("again")).answer == "You said: again"
+
+
+async def test_half_a_character_in_a_command_and_in_a_strangers_name(tmp_path: Path) -> None:
+    channel = LoopbackChannel("chat")
+    async with LLMFake() as llm, running(tmp_path, provider("one", llm.base_url), channels=(channel,)) as app:
+        app.people.adopt(Roster(app.people.owner, {("chat", "1"): app.people.owner}, {}))
+        channel.say(f"/model caf{HALF}")
+        at, named = datetime.now(UTC), Sender("2", f"Eve {HALF}")
+        channel.deliver(Inbound("k", Address("chat", "2"), named, "hello", at))
+        await channel.until(lambda: channel.seen("1") and channel.seen("2"))
+        assert "caf\N{REPLACEMENT CHARACTER}" in channel.seen("1")[0]
+        assert [one.sender_name for one in await app.people.pending()] == ["Eve \N{REPLACEMENT CHARACTER}"]
