@@ -34,6 +34,9 @@ KEPT = ("outgoing", "channels", "audit.anchors")
 _MANIFEST = "manifest.json"
 _FORMAT = 1
 _CHUNK = 1 << 20
+_MAGIC = b"SQLite format 3\0"
+_SIDES = ("-wal", "-shm", "-journal")
+"""What SQLite keeps beside a database (https://sqlite.org/tempfiles.html)."""
 
 
 class BackupError(BotError):
@@ -88,7 +91,7 @@ def make(places: Places, to: Path, now: float) -> Made:
 def _write(places: Places, folder: Path, part: Path, now: float) -> int:
     copy = folder / DATABASE
     revision = copy_database(places.data / DATABASE, copy)
-    sources = [(DATABASE, copy), *_files(places)]
+    sources = [(DATABASE, copy), *_files(places, folder)]
     listed: dict[str, dict[str, Any]] = {}
     with tarfile.open(part, "w:gz", compresslevel=3) as archive:
         for name, path in sources:
@@ -116,14 +119,19 @@ def _write(places: Places, folder: Path, part: Path, now: float) -> int:
 
 def copy_database(database: Path, to: Path) -> str:
     """Copy one moment's state of a database that may be in use; returns the schema's revision. Raises sqlite3.Error."""
+    _copy(database, to)
+    with closing(sqlite3.connect(to)) as copy:
+        return str(copy.execute("SELECT version_num FROM alembic_version").fetchone()[0])
+
+
+def _copy(database: Path, to: Path) -> None:
     with (
-        closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30.0)) as source,
+        closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=30.0)) as source,
         closing(sqlite3.connect(to)) as target,
     ):
         # All pages in one step: in WAL mode that is one moment's state and holds up no writer.
         source.backup(target, pages=-1)
         target.execute("PRAGMA journal_mode = DELETE")
-        return str(target.execute("SELECT version_num FROM alembic_version").fetchone()[0])
 
 
 class _Digested:
@@ -152,14 +160,39 @@ class _Digested:
         return data
 
 
-def _files(places: Places) -> Iterator[tuple[str, Path]]:
+def _files(places: Places, folder: Path) -> Iterator[tuple[str, Path]]:
     for name in KEPT:
         path = places.data / name
         if path.is_file():
             yield name, path
         elif path.is_dir():
-            yield from ((f"{name}/{inside}", one) for inside, one in _below(path))
+            yield from ((f"{name}/{inside}", one) for inside, one in _settled(path, folder))
     yield from ((f"{WORKSPACE}/{inside}", one) for inside, one in _below(places.workspace))
+
+
+def _settled(path: Path, folder: Path) -> Iterator[tuple[str, Path]]:
+    """Files below `path`; of databases, to which somebody may write now, copies in `folder` instead."""
+    for inside, one in _below(path):
+        if _is_database(one):
+            copy = Path(folder, hashlib.sha256(inside.encode()).hexdigest())
+            try:
+                _copy(one, copy)
+            except sqlite3.DatabaseError:
+                copy = one  # damaged: as it is, rather than no backup at all
+            yield inside, copy
+        elif not any(
+            one.name.endswith(end) and _is_database(one.with_name(one.name.removesuffix(end)))
+            for end in _SIDES
+        ):
+            yield inside, one
+
+
+def _is_database(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_MAGIC)) == _MAGIC
+    except OSError:
+        return False
 
 
 def _below(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -262,7 +295,7 @@ def _swap(folder: Path, places: Places, now: float) -> tuple[Path, ...]:
     # The database goes first and comes last: as long as it is missing, this is not over.
     targets = [(folder / name, places.data / name) for name in KEPT]
     targets += [(folder / WORKSPACE, places.workspace), (folder / DATABASE, places.data / DATABASE)]
-    database = [places.data / f"{DATABASE}{end}" for end in ("", "-wal", "-shm")]
+    database = [places.data / f"{DATABASE}{end}" for end in ("", *_SIDES)]
     try:
         for old in (*database, *(target for _, target in targets)):
             if old.exists():

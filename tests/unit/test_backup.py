@@ -109,6 +109,55 @@ def test_it_is_one_moments_state_while_somebody_writes(places: Places, tmp_path:
         }
 
 
+def test_a_channels_own_database_is_whole_while_it_is_written_to(places: Places, tmp_path: Path) -> None:
+    path = places.data / "channels" / "whatsapp" / "session.db"
+    path.parent.mkdir(parents=True)
+    stop, going = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA wal_autocheckpoint = 20")
+            connection.execute("CREATE TABLE key (id INTEGER PRIMARY KEY, content BLOB, round INTEGER)")
+            connection.execute("CREATE INDEX of_round ON key (round)")
+            number = 0
+            while not stop.is_set():
+                number += 1
+                connection.execute("BEGIN")
+                for one in range(4):
+                    row = (number * 4 + one) % 2000, number
+                    connection.execute("INSERT OR REPLACE INTO key VALUES (?, randomblob(900), ?)", row)
+                connection.execute("COMMIT")
+                if number > 500:
+                    going.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        assert going.wait(30.0)
+        made = [backup.make(places, tmp_path / f"{n}.tar.gz", NOW) for n in range(4)]
+    finally:
+        stop.set()
+        writer.join()
+    for number, one in enumerate(made):
+        there = Places(tmp_path / str(number), tmp_path / str(number) / "w")
+        backup.restore(one.path, there, NOW)
+        (copy,) = (there.data / "channels" / "whatsapp").iterdir()
+        with closing(sqlite3.connect(copy)) as connection:
+            assert connection.execute("PRAGMA integrity_check(1)").fetchone() == ("ok",)
+            assert connection.execute("SELECT DISTINCT count(*) FROM key GROUP BY round").fetchall() == [(4,)]
+
+
+def test_a_channels_damaged_database_is_no_reason_for_no_backup(places: Places, tmp_path: Path) -> None:
+    path = places.data / "channels" / "whatsapp" / "session.db"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"SQLite format 3\0" + b"\xff" * 4096)
+    made = backup.make(places, tmp_path / "b.tar.gz", NOW)
+    there = Places(tmp_path / "there", tmp_path / "there" / "w")
+    backup.restore(made.path, there, NOW)
+    assert (there.data / "channels" / "whatsapp" / "session.db").read_bytes() == path.read_bytes()
+
+
 def flipped(data: bytes) -> bytes:
     plain = bytearray(gzip.decompress(data))
     plain[plain.index(b"likes tea")] ^= 1
