@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import NamedTuple
 
 from tests.soak.brain import NUMBER
 from tests.soak.people import People, tally
+
+_BEGINNING = 60
 
 
 class Sample(NamedTuple):
@@ -44,6 +47,8 @@ class Account:
     children_left: int
     exit_code: int
     faults: int = 0
+    instead: Counter[str] = field(default_factory=Counter)
+    """How the answers begin that those got whose numbers nobody sees."""
     shown: list[str] = field(default_factory=list)
     """Where what was doubled is seen."""
     samples: list[Sample] = field(default_factory=list)
@@ -58,14 +63,11 @@ class Account:
     ) -> Account:
         with closing(sqlite3.connect(database)) as db:
             rows = db.execute("SELECT text, state, turn FROM inbox").fetchall()
-            settled = {
-                turn
-                for turn, state in db.execute(
-                    "SELECT turn, state FROM outbox o WHERE turn IS NOT NULL "
-                    "AND id = (SELECT max(id) FROM outbox WHERE turn = o.turn)"
-                )
-                if state in ("sent", "relayed")
-            }
+            last = db.execute(
+                "SELECT turn, state, text FROM outbox o WHERE turn IS NOT NULL "
+                "AND id = (SELECT max(id) FROM outbox WHERE turn = o.turn)"
+            ).fetchall()
+        settled = {turn: text for turn, state, text in last if state in ("sent", "relayed")}
         taken: set[str] = set()
         answered: set[str] = set()
         for text, state, turn in rows:
@@ -80,12 +82,19 @@ class Account:
             for where, text in each.seen()
             if doubled & set(NUMBER.findall(text))
         ]
+        unseen = [number for number in sent if not plain[number] and not marked[number]]
+        instead = Counter(
+            settled.get(turn, "nothing")[:_BEGINNING]
+            for text, _, turn in rows
+            if set(NUMBER.findall(text)) & set(unseen)
+        )
         return cls(
             sent=len(sent),
             taken=len(taken),
             answered=len(answered),
             lost=[number for number in sent if number not in answered],
-            unseen=[number for number in sent if not plain[number] and not marked[number]],
+            unseen=unseen,
+            instead=instead,
             repeated_and_marked=sum(marked.values()),
             doubled=sorted(doubled),
             shown=shown,
@@ -109,6 +118,7 @@ def report(account: Account, plot: Path | None) -> str:
         f"processes left over {account.children_left}",
         f"exit code           {account.exit_code}",
     ]
+    lines += [f"{'':19} {count} {text!r}" for text, count in account.instead.most_common(10)]
     lines += account.shown[:40]
     samples = account.samples
     if len(samples) > _FEWEST and not account.kills:
