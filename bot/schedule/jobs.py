@@ -111,6 +111,8 @@ class Jobs:
         self._planned = planned
         self._hall = hall
         self._entries: dict[str, _Entry] = {}
+        self._ending: dict[str, _Entry] = {}
+        """Those that are off by now, and may still run."""
         self._closing = False
 
     async def load(self) -> None:
@@ -124,8 +126,9 @@ class Jobs:
         await self._store(*(entry for name, entry in self._entries.items() if name not in known))
 
     async def adopt(self, planned: Mapping[str, Plan | None]) -> None:
-        """Go by other triggers from now on. One that is off now ends its run, if it is under way, and has no next."""
-        before, known = self._entries, await self._hall.database.read(rows.rows)
+        """Go by other triggers from now on. One that is off now comes to the end of its run, and has no next."""
+        known = await self._hall.database.read(rows.rows)
+        before = self._ending | self._entries
         now = self._hall.clock()
         self._planned, self._entries, new = planned, {}, []
         for name, plan in planned.items():
@@ -138,6 +141,9 @@ class Jobs:
                 new += [] if name in known else [entry]
             entry.plan = plan
             self._entries[name] = entry
+        self._ending = {
+            name: one for name, one in before.items() if one.running and name not in self._entries
+        }
         await self._store(*new)
         self._hall.bell.wake()
 

@@ -351,3 +351,18 @@ def test_triggers_read_well() -> None:
         for trigger in (Every(30), Every(0.5), Every(900), Every(21_600), Cron("0 3 * * *"))
     ]
     assert shown == ["every 30 s", "every 0.5 s", "every 15 min", "every 6 h", "at 0 3 * * *"]
+
+
+async def test_one_that_is_off_and_on_again_while_it_runs_does_not_run_beside_itself(tmp_path: Path) -> None:
+    task = Task(gate=asyncio.Event())
+    async with staged(tmp_path, task=task.plan()) as stage:
+        await stage.step(61)
+        await stage.jobs.adopt({"task": None})
+        await stage.jobs.adopt({"task": task.plan()})
+        await stage.step(61)
+        assert (task.runs, task.most) == (1, 1)
+        assert task.gate is not None
+        task.gate.set()
+        await stage.settle()
+        await stage.step(61)
+        assert (task.runs, task.most) == (2, 1)
