@@ -66,6 +66,7 @@ def stopped(data: Path, denied: Path | None = None) -> dict[str, Any]:
             )
             report |= {"messages_waiting": waiting[0], "outbox": dict(undelivered.fetchall())}
     except sqlite3.Error as error:
+        report |= {"messages_waiting": None, "outbox": None}
         report["warnings"].append(f"{file}: can't be read: {error}")
     return report
 
@@ -157,6 +158,8 @@ def _stopped(report: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def _work(report: Mapping[str, Any]) -> Iterator[Row]:
+    if report.get("messages_waiting", 0) is None:
+        return  # nobody knows
     answering = f", {report['turns_running']} being answered" if report.get("turns_running") else ""
     yield "messages", f"{report.get('messages_waiting', 0)} taken and not answered yet{answering}"
     outbox = report.get("outbox", {})

@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -185,6 +186,14 @@ async def export(options: Options, person: str, to: Path) -> int:
 def _zip(found: Mapping[str, Any], workspace: Path, to: Path) -> int:
     if to.exists():
         raise BotError(f"{to} exists already; name a new file")
+    try:
+        _write_zip(found, workspace, to)
+    except OSError as error:
+        raise BotError(f"{to} could not be written: {error.strerror}") from None
+    return sum(map(len, found["rows"].values())) + len(found["files"])
+
+
+def _write_zip(found: Mapping[str, Any], workspace: Path, to: Path) -> None:
     with tempfile.TemporaryDirectory(prefix=".nanobot-export-", dir=to.absolute().parent) as made:
         folder = Path(made, "export")
         folder.mkdir()
@@ -200,7 +209,6 @@ def _zip(found: Mapping[str, Any], workspace: Path, to: Path) -> int:
         packed = shutil.make_archive(str(Path(made, "packed")), "zip", folder)
         Path(packed).chmod(0o600)
         shutil.move(packed, to)
-    return sum(map(len, found["rows"].values())) + len(found["files"])
 
 
 async def erase(options: Options, person: str, *, yes: bool) -> dict[str, Any] | None:
@@ -249,7 +257,10 @@ def upgrade_check(options: Options) -> list[str]:
         return [*told, "there is no database yet"]
     with tempfile.TemporaryDirectory(prefix="nanobot-upgrade-") as folder:
         copy = Path(folder, backup.DATABASE)
-        before = backup.copy_database(database, copy)
+        try:
+            before = backup.copy_database(database, copy)
+        except sqlite3.Error as error:
+            raise BotError(f"{database} can't be copied: {error}") from None
         began = time.monotonic()
         schema.prepare(copy)
         seconds = time.monotonic() - began

@@ -87,6 +87,8 @@ async def test_a_person_is_exported_and_erased_and_nobody_else(tmp_path: Path) -
             assert "I like tea" in held
             assert "coffee" not in held
             assert any(name.endswith("bill.txt") for name in names)
+            code, said = await nanobot(machine, "export", "--person", "ann", str(tmp_path / "no" / "ann.zip"))
+            assert (code, "ann.zip could not be written: No such file" in said) == (1, True), said
             code, said = await nanobot(machine, "erase", "--person", "ann")
             assert (code, "--yes" in said) == (1, True), said
             code, said = await nanobot(machine, "erase", "--person", "ann", "--yes")
@@ -296,3 +298,6 @@ async def test_an_upgrade_is_tried_on_a_copy(tmp_path: Path) -> None:
         machine.configure(llm.base_url)
         code, said = await nanobot(machine, "upgrade-check")
     assert (code, "up to date" in said) == (0, True), said
+    (tmp_path / "data" / "nanobot.db").write_bytes(b"no database at all" * 100)
+    code, said = await nanobot(machine, "upgrade-check")
+    assert (code, "nanobot.db can't be copied: file is not a database" in said) == (1, True), said

@@ -204,7 +204,9 @@ async def test_what_a_stopped_bot_left_is_read_from_its_database(tmp_path: Path)
 def test_a_database_that_can_not_be_read_is_said(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "nanobot.db").write_bytes(content)
 
-    assert "can't be read" in render(stopped(tmp_path), NOW)
+    shown = render(stopped(tmp_path), NOW)
+    assert "can't be read" in shown
+    assert "delivered" not in shown
     assert (tmp_path / "nanobot.db").read_bytes() == content
 
 
