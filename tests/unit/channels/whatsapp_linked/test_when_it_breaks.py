@@ -8,6 +8,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -97,7 +98,8 @@ async def test_nothing_is_lost_or_doubled_while_the_child_is_killed_five_times(t
 
     assert killed == KILLS
     assert set(_answers(here)) == {f"answer to message {number}" for number in range(MESSAGES)}
-    assert Spool(tmp_path / "spool.db").waiting() == []
+    with closing(Spool(tmp_path / "spool.db")) as spool:
+        assert spool.waiting() == []
     for answer, times in _answers(here).items():
         assert times == 1 or answer in bot.doubtful
     repeated = [one.text for one in here.wa.shown if one.text.startswith("🔁")]
