@@ -163,6 +163,11 @@ class Outbox:
         log.warning("outbox %s to %s did not arrive: %s", row.id, row.session, report.detail)
         if row.state == OutboxState.QUEUED:
             self.put([row])
+            if lane := self._lanes.get(row.session):
+                # Back to its place, which is never before what is being sent.
+                lane.rows = deque(
+                    sorted(lane.rows, key=lambda one: (one.state != OutboxState.SENDING, one.id))
+                )
 
     def waiting(self, number: int) -> bool:
         """Whether this row waits for its delivery here."""
@@ -218,40 +223,48 @@ class Outbox:
 
     async def _deliver(self, session: str, lane: _Lane) -> None:
         """Send a lane's rows one after the other, then leave."""
-        claimed = lane.rows[0] if lane.rows and lane.rows[0].state == OutboxState.SENDING else None
-        while lane.rows:
-            row = lane.rows[0]
-            wait = row.not_before - self._clock()
-            if wait > 0 and row.id not in lane.dropped:
-                await self._sleep(lane, wait)
-                claimed = None
-            if row.id in lane.dropped:
-                lane.rows.popleft()
-                continue
-            if claimed is not row:
+        while (row := await self._next(lane)) is not None:
+            if row.state != OutboxState.SENDING:
                 await self._settle(None, row)
             lane.nudge.clear()
-            settled = await self._send(row, lane)
-            moved: list[Row] = []
-            if settled.state == OutboxState.QUEUED:
-                moved = await self._moved(row, lane)
-                settled = replace(settled, state=OutboxState.MOVED) if moved else settled
-                if not moved and row.id in lane.dropped:
-                    settled = replace(settled, state=OutboxState.REFUSED, error=DROPPED)
-            else:
-                lane.failing_since = None
+            settled, moved = await self._given_up(row, lane, await self._send(row, lane))
             if settled.state != OutboxState.QUEUED:
-                lane.rows.popleft()
+                lane.rows.remove(row)
                 lane.waits, lane.faults = backoff(1.0, _LONGEST_WAIT), 0
             self.meter.delivery(row.channel, settled.state)
-            claimed = lane.rows[0] if lane.rows and lane.rows[0].not_before <= self._clock() else None
-            await self._settle(settled, claimed, moved)
+            upcoming = lane.rows[0] if lane.rows and lane.rows[0].not_before <= self._clock() else None
+            await self._settle(settled, upcoming, moved)
             early = row.channel, settled.receipt
             if settled.state == OutboxState.RELAYED and (report := self._early.pop(early, None)):
                 await self.reported(row.channel, report)
             if asked_to_end():
                 raise asyncio.CancelledError
         del self._lanes[session]
+
+    async def _next(self, lane: _Lane) -> Row | None:
+        """The first row, once its time has come; None where none is left."""
+        while lane.rows:
+            row = lane.rows[0]
+            wait = row.not_before - self._clock()
+            if wait > 0 and row.id not in lane.dropped:
+                await self._sleep(lane, wait)
+            if row.id in lane.dropped:
+                lane.rows.remove(row)
+            elif lane.rows[0] is row:
+                return row
+        return None
+
+    async def _given_up(self, row: Row, lane: _Lane, settled: Settled) -> tuple[Settled, list[Row]]:
+        """What a send comes to; one that failed may have been the last. With it what goes out elsewhere instead."""
+        if settled.state != OutboxState.QUEUED:
+            lane.failing_since = None
+            if len(lane.rows) > 1:
+                lane.rows[1].not_before = 0.0  # it was put off with this one
+        elif moved := await self._moved(row, lane):
+            return replace(settled, state=OutboxState.MOVED), moved
+        elif row.id in lane.dropped:
+            settled = replace(settled, state=OutboxState.REFUSED, error=DROPPED)
+        return settled, []
 
     async def _moved(self, row: Row, lane: _Lane) -> list[Row]:
         """The same message for another channel, where this one has failed for a day; else nothing."""
@@ -323,7 +336,7 @@ class Outbox:
             log.warning(
                 "outbox %s to %s was not delivered and will be tried again: %s", row.id, row.session, detail
             )
-        row.error, row.not_before = detail, self._clock() + wait
+        row.state, row.error, row.not_before = OutboxState.QUEUED, detail, self._clock() + wait
         return Settled(
             row.id, OutboxState.QUEUED, error=detail, not_before=row.not_before, doubtful=row.doubtful
         )
@@ -331,6 +344,8 @@ class Outbox:
     async def _settle(self, settled: Settled | None, upcoming: Row | None, moved: Sequence[Row] = ()) -> None:
         """Commit, however long the disk refuses: what was delivered must not be forgotten."""
         claim = upcoming.id if upcoming is not None else None
+        if upcoming is not None:
+            upcoming.state = OutboxState.SENDING
 
         def undo() -> None:
             for row in moved:

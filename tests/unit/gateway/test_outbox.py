@@ -267,6 +267,20 @@ async def test_what_failed_later_is_not_held_for_a_day(stand: Stand) -> None:
     assert 10 < await stand.database.read(due) < 300
 
 
+async def test_what_failed_later_goes_out_in_its_order(stand: Stand) -> None:
+    stand.channel.settled = False
+    await stand.outbox.store(stand.rows("a", "b"))
+    await stand.finished()
+    for shown in reversed(stand.channel.messages):
+        report = DeliveryReport(shown.ref, delivered=False, detail="closed", again=True)
+        await stand.outbox.reported("loopback", report)
+        await asyncio.sleep(0.01)
+    stand.channel.messages.clear()
+    stand.outbox.wake("loopback:1")
+    await stand.finished()
+    assert stand.channel.seen() == ["a", "b"]
+
+
 async def test_what_belongs_to_a_channel_that_does_not_run_waits_in_its_row(
     stand: Stand, supervisor: Supervisor
 ) -> None:
