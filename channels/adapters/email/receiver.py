@@ -33,6 +33,8 @@ _RESYNC = 500
 """Most mails that are looked at again after the server has numbered its mails anew."""
 _OVERLAP_SECONDS = 2 * 86_400.0
 """How much older than the last look at the mailbox those may be."""
+_NOTED_SECONDS = 3600.0
+"""How often it is noted that the mailbox was looked at, where nothing comes."""
 _LEARN_FROM = 20
 _LEARN_WITHIN = 1000
 _WHOLE_TRIES, _TRIES = 4, 7
@@ -181,6 +183,8 @@ class Receiver:
                 cursor = await self._moved(replace(cursor, uid=portion[-1].uid, at=self._pace.now()))
             if cursor.uid < batch[-1]:  # those above are gone
                 cursor = await self._moved(replace(cursor, uid=batch[-1]))
+        if self._pace.now() - cursor.at > _NOTED_SECONDS:
+            cursor = await self._moved(replace(cursor, at=self._pace.now()))
         return cursor
 
     async def _moved(self, cursor: Cursor) -> Cursor:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from channels.adapters.email.channel import EmailChannel
+from channels.adapters.email.receiver import Pace
+from channels.base import Host
 from channels.types import Address, Outbound
-from tests.contract.drivers.channel_email import ANN, mail
+from tests.contract.drivers.channel_email import ANN, mail, settings
 from tests.unit.channels.email.mailroom import Mailroom
 
 
@@ -42,6 +47,32 @@ async def test_a_mailbox_numbered_anew_gives_what_is_new_and_nothing_old(room: M
         room.imap.deliver(mail("new", 2))
         await room.until(lambda: len(room.taken) == 2)
     assert [one.text for one in room.taken] == ["known", "new"]
+
+
+async def test_what_was_read_and_forgotten_long_ago_is_not_taken_anew_with_new_numbers(
+    room: Mailroom,
+) -> None:
+    """The mailbox was looked at in the forty days in which nothing came, so that all before was read."""
+    passed = 0.0
+    pace = Pace(renew=0.02, now=lambda: time.time() + passed)
+    host = Host((), room.store, None, room.told.append)  # type: ignore[arg-type]  # mail needs no folder
+    channel = EmailChannel(settings(room.imap, room.smtp), host, pace=pace)
+    task = asyncio.create_task(channel.run(room.take, room.report))
+    await room.until(lambda: channel.status.up)
+    room.imap.deliver(mail("long ago", 1))
+    await room.until(lambda: room.imap.seen() == 1)
+    passed = 40 * 86_400.0
+    asked = len(room.imap.commands)
+    await room.until(lambda: len(room.imap.commands) > asked + 10)
+    room.taken.clear()  # as [retention] does
+    room.imap.renumber()
+    later = datetime.now(UTC) + timedelta(seconds=passed)
+    room.imap.deliver(mail("new", 2, Date=f"{later:%a, %d %b %Y %H:%M:%S +0000}"))
+    room.imap.mails[1].at = later
+    await room.until(lambda: room.taken and room.imap.mails[-1].flags)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert [one.text for one in room.taken] == ["new"]
 
 
 async def test_a_server_that_can_not_announce_is_asked(room: Mailroom) -> None:
