@@ -74,7 +74,7 @@ def test_local_servers_get_more_time_to_think_and_less_to_connect() -> None:
     own = http.timeouts(ProviderSettings(api_base="https://api.example.com/v1", first_token_timeout=7))
     thinking = [limits.first(thinks=True) for limits in (local, cloud, own)]
 
-    assert (local.connect, local.first_token, local.between_tokens) == (1, 300, 180)
+    assert (local.connect, local.first_token, local.between_tokens) == (2.5, 300, 180)
     assert (cloud.connect, cloud.first_token, cloud.between_tokens) == (5, 60, 90)
     assert (own.connect, own.first_token) == (5, 7)
     assert thinking == [300, 120, 7]
