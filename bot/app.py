@@ -169,7 +169,7 @@ class App:
             if row.pending:
                 self.intake.begin(row)
         # First what was cut off: what is decided starts anew, and is not to be taken for it.
-        await self.workers.recover()
+        await self.workers.recover(kinds)
         await self.approvals.recover()
 
     def receive(self) -> None:
@@ -308,6 +308,7 @@ async def opened(start: Start) -> AsyncIterator[App]:
             start, _Parts(database, discovery, models, channels, supervisor, ear, _meter(config), voice)
         )
         stack.push_async_callback(app.jobs.aclose)
+        app.people.hang_up = app.bus.stop
         terminal.on_attach = partial(app.outbox.nudge, "terminal")
         served = Control(
             terminal,
@@ -483,7 +484,7 @@ async def _assemble(start: Start, parts: _Parts) -> App:
 
 async def _following(database: Database, kinds: Sequence[str], above: int, most: int) -> list[Inbox]:
     """What waits on the disk, for the bus."""
-    return await database.read(partial(inbox.following, channels=kinds, above=above, most=most))
+    return await database.insist(partial(inbox.following, channels=kinds, above=above, most=most))
 
 
 def _intake(parts: _Parts, agent: Agent, bus: Bus, out: Outbox) -> Intake:

@@ -98,8 +98,8 @@ class Agent:
 
     async def run_turn(self, lane: Lane) -> None:
         """Answer what is queued in the lane. Whatever goes wrong, each message gets one committed answer."""
-        first = lane.unfinished[0].rows[0] if lane.unfinished else lane.queue[0]
-        with doing(f"{lane.session} #{first.id}"):
+        rows = lane.unfinished[0].rows if lane.unfinished else lane.queue
+        with doing(f"{lane.session} #{rows[0].id}" if rows else lane.session):
             await self._run_turn(lane)
 
     async def _run_turn(self, lane: Lane) -> None:
@@ -190,6 +190,8 @@ class Agent:
         self._house.approvals.opened()
 
     async def _outcome(self, turn: Turn, lane: Lane, record: Record) -> Outcome:
+        if not record.rows:
+            return Revised()  # Killed between a change of what it answers and its end.
         if max((row.attempts for row in record.rows), default=0) > _MOST_ATTEMPTS:
             log.error("turn %s was under way at %d restarts and is given up", record.turn.id, _MOST_ATTEMPTS)
             return Failed()

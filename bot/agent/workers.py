@@ -164,10 +164,11 @@ class Workers:
         if tasks:
             await asyncio.wait(tasks)
 
-    async def recover(self) -> None:
-        """Tell in their sessions of the tasks that a restart interrupted, with what they had done."""
+    async def recover(self, kinds: Collection[str]) -> None:
+        """Tell in their sessions on these channels of the tasks that a restart interrupted, with what they had done."""
         for row in await self._house.core().database.read(workers.background):
-            await self._interrupted(row, "interrupted by a restart")
+            if row.session.partition(":")[0] in kinds:
+                await self._interrupted(row, "interrupted by a restart")
 
     def go_on(self, turn: Row) -> None:
         """Go on with a task in the background that waited for somebody's word."""

@@ -22,6 +22,8 @@ WHISPER: Mapping[str, int] = MappingProxyType(
 
 
 _LAST_PORT = 65_535
+_SHORTEST_MEMORY = 8
+"""Days in which a message that comes again has to be known."""
 
 
 class Section(BaseModel):
@@ -181,7 +183,9 @@ class RetentionSettings(Section):
     """For how many days things are kept; 0: for ever."""
 
     messages: int = Field(default=0, ge=0)
-    """Conversations: what was said, received and sent."""
+    """Conversations: what was said, received and sent. At least eight: servers offer a message again for days (Meta for
+    up to seven), and by what is kept it is known to have been answered.
+    """
     tool_outputs: int = Field(default=30, ge=0)
     """What tools returned, in full."""
     audit_details: int = Field(default=180, ge=0)
@@ -192,6 +196,16 @@ class RetentionSettings(Section):
     """Earlier versions of the files of facts, and what they were made from."""
     received_files: int = Field(default=0, ge=0)
     """Files that people sent, in the workspace's inbox."""
+
+    @field_validator("messages")
+    @classmethod
+    def _known_when_offered_again(cls, days: int) -> int:
+        if 0 < days < _SHORTEST_MEMORY:
+            raise ValueError(
+                f"{days} days are too few: what a server offers again within a week would be answered twice; "
+                f"expected 0 (for ever) or at least {_SHORTEST_MEMORY}"
+            )
+        return days
 
 
 class VoiceSettings(Section):

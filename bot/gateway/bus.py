@@ -26,7 +26,9 @@ _PARTS_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A turn that a restart found under way, or that somebody's word lets go on, and the messages that it answers."""
+    """A turn that a restart found under way, or that somebody's word lets go on, and the messages that it answers: none
+    where a newer version took the place of all.
+    """
 
     turn: Turn
     rows: list[Inbox]

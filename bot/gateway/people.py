@@ -61,6 +61,8 @@ class People:
         self.clock = clock
         self.refused: Counter[str] = Counter()
         """Messages of strangers since the start, by channel."""
+        self.hang_up: Callable[[str], object] = lambda _session: None
+        """Called with each session of which nobody is known any more: what is answered there ends."""
         self._database = database
         self._roster = roster
         self._added: dict[Way, Known] = {}
@@ -199,9 +201,11 @@ class People:
             raise BotError(
                 f"{sender} on {channel} stands in the configuration: take it out of [people.{name}] there"
             )
-        await self._database.write(partial(rows.unlink, channel=channel, sender=sender))
+        sessions = await self._database.write(partial(rows.unlink, channel=channel, sender=sender))
         self._added.pop((channel, sender), None)
         self._gather()
+        for session in sessions:
+            self.hang_up(session)
         return known.person
 
     async def refuse(self, code: str) -> None:

@@ -42,7 +42,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class OpenWork:
-    """What a restart finds: turns that were under way, and every message not yet answered, oldest first."""
+    """What a restart finds: turns that were under way, and every message not yet answered, oldest first.
+
+    A turn of which no message is left was cut off after its writer had changed what it answers.
+    """
 
     turns: list[Turn]
     rows: list[Inbox]
@@ -83,9 +86,9 @@ def recover(s: Session, channels: Sequence[str], at_once: int) -> OpenWork:
             begun.add(row.session)
         if row.session in begun:
             row.attempts += 1
-    turns = s.exec(select(Turn).where(Turn.state == TurnState.RUNNING).order_by(col(Turn.id))).all()
-    held = {row.turn for row in rows}
-    return OpenWork(turns=[turn for turn in turns if turn.id in held], rows=list(rows))
+    asked = select(Turn).where(col(Turn.task).is_(None), col(Turn.parent).is_(None))
+    turns = s.exec(asked.where(Turn.state == TurnState.RUNNING).order_by(col(Turn.id))).all()
+    return OpenWork([turn for turn in turns if turn.session.partition(":")[0] in channels], list(rows))
 
 
 def spare(s: Session) -> None:

@@ -136,8 +136,8 @@ def link_by_code(s: Db, code: str, link: Link) -> list[Outbox] | None:
     return list(link.replies)
 
 
-def unlink(s: Db, channel: str, sender: str) -> bool:
-    """Take an identity away; false if there is none.
+def unlink(s: Db, channel: str, sender: str) -> list[str]:
+    """Take an identity away; returns the sessions that are nobody's since.
 
     Chats on that channel are nobody's until their writer, who may be known there by another id, writes again: what is
     meant for the person must not go where somebody else reads it: reminders that were set there come to another chat of
@@ -145,7 +145,7 @@ def unlink(s: Db, channel: str, sender: str) -> bool:
     """
     row = s.get(Identity, (channel, sender))
     if row is None:
-        return False
+        return []
     chats = sessions.private_of(s, row.person)
     gone = [chat.key for chat in chats if chat.channel == channel]
     s.execute(update(Session).where(col(Session.key).in_(gone)).values(person=""))
@@ -154,7 +154,7 @@ def unlink(s: Db, channel: str, sender: str) -> bool:
         s.execute(moved.values(session=left[0]))
     s.execute(delete(LinkCode).where(col(LinkCode.person) == row.person))
     s.delete(row)
-    return True
+    return gone
 
 
 # Groups and preferences

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bot.gateway.people import Roster
+from channels.testing import LoopbackChannel
 from tests.fakes.llm import LLMFake, Reply
-from tests.journey.conversation import always, cut_off, provider, talking, trusted
+from tests.journey.conversation import always, cut_off, provider, running, talking, trusted
 
 REPORT = Reply.tool("report", {"done": True, "found": "three files", "evidence": ["files_list"]})
 DELEGATE = Reply.tool("delegate", {"task": "count the files", "context": "in docs", "expected": "a number"})
@@ -26,6 +28,10 @@ def two(main: LLMFake, runner: LLMFake) -> str:
         + trusted("runner")
         + roles
     )
+
+
+class Killed(Exception):
+    pass
 
 
 def offered(body: dict[str, Any]) -> set[str]:
@@ -160,6 +166,29 @@ async def test_background_work_that_a_restart_interrupts_is_told(tmp_path: Path)
             assert (await chat.hear_answer()).answer == "It was interrupted."
             assert "interrupted by a restart" in said(main)[-1]
             assert "files_list" in said(main)[-1]
+
+
+async def test_background_work_of_another_channel_waits_for_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody talks in the terminal while the daemon doesn't run."""
+    spawn = Reply.tool("spawn", {"task": "look through everything"})
+    async with LLMFake(spawn, Reply("Started.")) as main, LLMFake() as runner:
+        runner.default = Reply.broken("hang")
+        with suppress(Killed):
+            chat = LoopbackChannel("chat")
+            async with running(tmp_path, two(main, runner), channels=(chat,)) as app:
+                app.people.adopt(Roster(app.people.owner, {("chat", "1"): app.people.owner}, {}))
+                chat.say("go")
+                await chat.until(lambda: chat.seen() == ["Started."])
+                await runner.until(lambda: runner.concurrent == 1)
+                raise Killed
+        main.push(Reply("Hello."), Reply("It was interrupted."))
+        async with talking(tmp_path, two(main, runner)) as terminal:
+            assert (await terminal.ask("hi")).answer == "Hello."
+        assert "could not be ended" not in caplog.text
+        async with running(tmp_path, two(main, runner), channels=(chat,)):
+            await chat.until(lambda: chat.seen()[-1] == "It was interrupted.")
 
 
 def refusing(data: Path, when: str) -> None:

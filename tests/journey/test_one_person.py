@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sqlmodel import select
+
+from bot.agent.preview import UNFINISHED
 from bot.app import App
 from bot.gateway.people import Person, Roster
 from bot.safety.rules import Role
+from bot.storage import inbox
+from bot.storage.database import Database
+from bot.storage.inbox import Entry
+from bot.storage.tables import Inbox, Turn
 from channels.errors import NotSent
 from channels.testing import LoopbackChannel
 from channels.types import Attachment, DeliveryReport, Media, Quote, Whose
@@ -43,9 +51,22 @@ class House:
         return list(self.llm.requests[-1].body["messages"][1:])
 
 
+class Killed(Exception):
+    pass
+
+
 @asynccontextmanager
-async def house(folder: Path, *replies: Reply, **settings: str) -> AsyncIterator[House]:
-    chat, mail, clock = LoopbackChannel("chat"), LoopbackChannel("mail"), Clock()
+async def database(file: Path) -> AsyncIterator[Database]:
+    opened = await Database.open(file)
+    yield opened
+    await opened.aclose()
+
+
+@asynccontextmanager
+async def house(
+    folder: Path, *replies: Reply, chat: LoopbackChannel | None = None, **settings: str
+) -> AsyncIterator[House]:
+    chat, mail, clock = chat or LoopbackChannel("chat"), LoopbackChannel("mail"), Clock()
     async with LLMFake(*replies) as llm:
         config = provider("one", llm.base_url) + trusted("one") + settings.get("more", "")
         async with running(folder, config, clock=clock, channels=(chat, mail)) as app:
@@ -183,6 +204,39 @@ async def test_a_changed_message_is_answered_instead_of_the_old_one(tmp_path: Pa
         late = it.chat.say("what is 4+4", edits=first.ref, key="edit-2")
         await it.chat.until(lambda: it.chat.is_confirmed(late))
         assert len(it.llm.requests) == 2
+
+
+async def test_an_answer_is_given_up_though_we_were_killed_as_its_message_changed(tmp_path: Path) -> None:
+    chat = LoopbackChannel("chat")
+    with suppress(Killed):
+        async with house(
+            tmp_path, Reply("Four, I think.", pace=Pace(hold="sums", hold_at=2)), chat=chat
+        ) as it:
+            first = chat.say("what is 2+2")
+            await chat.until(lambda: [one for one in chat.seen() if one.endswith(UNFINISHED)])
+            newer = Inbox(
+                channel="chat",
+                key="edit-1",
+                session=str(first.address),
+                person="ann",
+                text="what is 3+3",
+                ref=first.ref,
+                sent_at=it.clock(),
+                received_at=it.clock(),
+            )
+            changed = Entry(newer, first.address, private=True, replaces=first.ref)
+            async with database(tmp_path / "data" / "nanobot.db") as opened:
+                await opened.write(partial(inbox.store, entries=[changed]))
+            raise Killed
+    async with house(tmp_path, Reply("Six."), chat=chat) as it:
+        await chat.until(lambda: chat.seen()[-1:] == ["Six."])
+        assert chat.seen() == ["✏️ You changed your message; I start again.", "Six."]
+        assert it.sent()[-1]["content"].endswith("what is 3+3")
+    async with database(tmp_path / "data" / "nanobot.db") as opened:
+        assert {turn.outcome for turn in await opened.read(lambda s: s.exec(select(Turn)).all())} == {
+            "Revised",
+            "Answered",
+        }
 
 
 async def test_a_message_that_comes_together_with_its_newer_version(tmp_path: Path) -> None:

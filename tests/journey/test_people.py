@@ -290,6 +290,17 @@ async def test_start_invites_and_lasts_as_long_as_its_sender_is_known(tmp_path: 
         await it.mail.until(lambda: it.mail.seen("g")[2:] == [NOT_INVITED])
 
 
+async def test_what_is_being_answered_ends_when_its_writer_is_known_there_no_longer(tmp_path: Path) -> None:
+    async with house(tmp_path) as it:
+        await it.mails(f"/link {await it.code(BEN)}", "ben@home")
+        it.llm.push(Reply("Your secret.", pace=Pace(hold="answer")))
+        it.mail.say("what did I tell you?", chat="ben@home", sender="ben@home")
+        await it.llm.until(lambda: it.llm.concurrent == 1)
+        await it.app.people.unlink("mail", "ben@home")
+        await it.mail.until(lambda: it.mail.seen("ben@home")[1:] == ["⏹ Stopped."])
+        it.llm.release("answer")
+
+
 async def test_an_approval_by_a_button(tmp_path: Path) -> None:
     send = Reply.tool("message", {"text": "hi", "to": "ben"})
     async with house(tmp_path, Reply("Hello Ben.")) as it:

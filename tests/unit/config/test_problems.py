@@ -51,6 +51,15 @@ CASES = {
         "[jobs.zebra]\nevery = 3\n",
         [f"config.toml:1: [jobs.zebra]: there is no such job; there are: {JOBS}"],
     ),
+    "conversations that are forgotten too soon": (
+        "[retention]\nmessages = 7\n",
+        [
+            (
+                "config.toml:2: [retention] messages: 7 days are too few: what a server offers again within a week "
+                "would be answered twice; expected 0 (for ever) or at least 8"
+            )
+        ],
+    ),
     "a job with two sorts of times, one of them none": (
         '[jobs.probe]\nevery = 3\ncron = "0 3 * *"\nevry = 1\n',
         [
