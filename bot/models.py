@@ -104,21 +104,6 @@ def listing(models: ModelClient, provider: str = "", *, free: bool = False) -> L
     return Listing(tuple(rows), hidden)
 
 
-def price_text(price: Price | None) -> str:
-    """Dollars for a million tokens in and out: "0.10/0.50", for a minute of sound: "0.01/min"; "free", "" where it is
-    not known.
-    """
-    if price is None:
-        return ""
-    if price.minute:
-        return f"{_dollars(price.minute)}/min"
-    return "free" if price.free else f"{_dollars(price.prompt)}/{_dollars(price.completion)}"
-
-
-def _dollars(amount: float) -> str:
-    return f"{amount:.2f}" if amount >= 0.01 or amount == 0 else f"{amount:.4f}"
-
-
 def _roles(models: ModelClient) -> dict[Route, list[str]]:
     """Which roles each model may answer for."""
     used: dict[Route, list[str]] = {}
