@@ -409,7 +409,7 @@ async def _assemble(start: Start, parts: _Parts) -> App:
     approvals.pieces, approvals.go_on = out.pieces, partial(_go_on, list(channels), bus, workers)
 
     def given() -> JobContext:
-        return JobContext(agent.core, out.store, out.put)
+        return JobContext(agent.core, lambda text: post.tell(people.owner.name, text), out.put)
 
     jobs = Jobs(
         plans(config), Hall(database, parts.supervisor, given, bell, start.clock, parts.ear.of("jobs"))

@@ -60,6 +60,13 @@ class PostOffice:
         await self._write(chat, text, file)
         return chat.channel
 
+    async def tell(self, person: str, text: str) -> bool:
+        """Write to a person where they prefer it, whoever sits at the terminal; false where they have no such chat."""
+        ways = [channel for channel in await self.channels(person) if channel != "terminal"]
+        if ways:
+            await self.send(person, text, ways[0])
+        return bool(ways)
+
     async def into(self, session: str, text: str, file: Enclosed) -> None:
         """Send a file into a chat. Raises ToolError where its channel doesn't take it."""
         chat = await self._database.read(partial(sessions.get, key=session))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from bot.gateway.people import outgoing, roster
 from bot.schedule.spec import Cron, JobContext, JobSpec
-from bot.storage import digest, sessions
+from bot.storage import digest
 from bot.storage.digest import Day
 
 _DAY = 86_400.0
@@ -15,14 +14,8 @@ _DAY = 86_400.0
 async def run(context: JobContext) -> str:
     core = context.core
     now = core.clock()
-    owner = roster(core.config).owner.name
-    chats = await core.database.read(partial(sessions.private_of, person=owner))
-    chat = next((row for row in chats if row.channel != "terminal"), None)
-    if chat is None:
-        return ""
     found = await core.database.read(partial(digest.day, since=now - _DAY, now=now))
-    await context.deliver([outgoing(sessions.address_of(chat), told(found), now, "message")])
-    return "told the owner"
+    return "told the owner" if await context.tell_owner(told(found)) else ""
 
 
 def told(day: Day) -> str:

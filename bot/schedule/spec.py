@@ -28,12 +28,12 @@ Trigger = Every | Cron
 
 @dataclass(frozen=True, slots=True)
 class JobContext:
-    """`core` is the current one. `deliver` stores rows of the outbox durably and has them sent; `send` has those sent
-    that a transaction of the job's own has stored.
+    """`core` is the current one. `tell_owner` writes to the owner where they prefer it, durably, and is false where
+    they have no chat but the terminal; `send` has rows of the outbox sent that a transaction of the job's own stored.
     """
 
     core: Core
-    deliver: Callable[[Sequence[Outbox]], Awaitable[None]]
+    tell_owner: Callable[[str], Awaitable[bool]]
     send: Callable[[Sequence[Outbox]], None]
 
 

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from bot import plugins
+from bot.gateway.people import Roster
 from bot.schedule.spec import JobSpec
 from bot.toolbox import ToolSpec
 from channels.base import ChannelSpec
+from channels.testing import LoopbackChannel
 from providers.base import ProviderSpec
 from tests.docs.pages import ROOT, read
 from tests.fakes.llm import LLMFake, Reply
@@ -58,18 +60,19 @@ async def test_the_tool_is_called_by_a_model(tmp_path: Path) -> None:
 
 
 async def test_the_job_tells_what_is_to_be_done(tmp_path: Path) -> None:
+    chat = LoopbackChannel("chat")
     async with LLMFake(Reply("Hello.")) as llm:
-        async with talking(tmp_path, provider("one", llm.base_url)) as chat:
-            await chat.ask("hello")
-            assert (await chat.app.jobs.run("todo", 10.0))["outcome"] == ""
-            (chat.app.intake.workspace / "todo.md").write_text(
-                "- [x] sleep\n- [ ] the roof\n- [ ] the bill\n"
-            )
+        async with running(tmp_path, provider("one", llm.base_url), channels=(chat,)) as app:
+            app.people.adopt(Roster(app.people.owner, {("chat", "1"): app.people.owner}, {}))
+            chat.say("hello")
+            await chat.until(chat.seen)
+            assert (await app.jobs.run("todo", 10.0))["outcome"] == ""
+            (app.intake.workspace / "todo.md").write_text("- [x] sleep\n- [ ] the roof\n- [ ] the bill\n")
 
-            job = await chat.app.jobs.run("todo", 10.0)
+            job = await app.jobs.run("todo", 10.0)
 
-            assert (job["outcome"], job["failed"]) == ("told owner of 2 open points", False)
-            assert (await chat.hear()).messages == ["Still to do:\n- the roof\n- the bill"]
+            assert (job["outcome"], job["failed"]) == ("told of 2 open points", False)
+            await chat.until(lambda: chat.seen()[1:] == ["Still to do:\n- the roof\n- the bill"])
 
 
 async def test_the_provider_answers(tmp_path: Path) -> None:
