@@ -42,8 +42,9 @@ class Channel(Protocol):
         """Deliver one piece, or replace the preview that `out.edits` names. Raises `DeliveryError`."""
         ...
 
-    async def preview(self, address: Address, text: str, ref: str) -> str:
-        """Show unfinished text: a new message when `ref` is empty, else an edit. Returns its reference.
+    async def preview(self, address: Address, text: str, ref: str, reply_to: str = "") -> str:
+        """Show unfinished text: a new message, which answers `reply_to`, when `ref` is empty, else an edit. Returns its
+        reference.
 
         Returns "" where the channel has no previews. Raises `DeliveryError`; a preview may always be given up.
         """

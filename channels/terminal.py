@@ -218,7 +218,7 @@ class TerminalChannel(TextOnly):
         self._sent_at = datetime.now(UTC).timestamp()
         return Receipt(str(out.id))
 
-    async def preview(self, address: Address, text: str, ref: str) -> str:  # noqa: ARG002 -- one conversation
+    async def preview(self, _address: Address, text: str, ref: str, _reply_to: str = "") -> str:
         """Shown by the terminals attached now; there is no trace of it where there are none."""
         for listener in self._listeners:
             listener.show(text)

@@ -236,8 +236,8 @@ class LoopbackChannel:
         self._sent_at = time.time()
         return Receipt(shown.ref, self.settled)
 
-    async def preview(self, address: Address, text: str, ref: str) -> str:
-        shown = self._show(Outbound(0, address, text, edits=ref))
+    async def preview(self, address: Address, text: str, ref: str, reply_to: str = "") -> str:
+        shown = self._show(Outbound(0, address, text, ref, reply_to))
         await self._note("previewed", text)
         return shown.ref
 

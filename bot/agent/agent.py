@@ -120,6 +120,7 @@ class Agent:
             record.enter(lane.take())
         channel = self._channels[record.session.channel]
         preview = Preview(channel, address_of(record.session), record.save_preview, record.turn.preview)
+        preview.reply_to = record.ref
         bench = replace(
             self._bench(core, record), purse=await Purse.of(core.database, core.config, record.turn)
         )
@@ -148,7 +149,7 @@ class Agent:
             return
         await asyncio.sleep(patience)
         told = outgoing(address_of(record.session), _ON_IT, self.core.clock(), "notice")
-        told.reply_to = record.rows[-1].ref if record.rows else ""
+        told.reply_to = record.ref
         await self._outbox.store([told])
 
     def _bench(self, core: Core, record: Record) -> Bench:
@@ -293,7 +294,6 @@ class Agent:
         session = record.session
         pieces = self._channels[session.channel].split(text) or ([_UNSEEN] if text else [])
         parts = [("answer", piece) for piece in pieces] + ([("notice", notice)] if notice else [])
-        reply_to = record.rows[-1].ref if record.rows else ""
         now = self.core.clock()
         return [
             OutboxRow(
@@ -304,7 +304,7 @@ class Agent:
                 kind=kind,
                 text=piece,
                 edits=preview if number == 0 else "",
-                reply_to=reply_to if number == 0 else "",
+                reply_to=record.ref if number == 0 else "",
                 created_at=now,
             )
             for number, (kind, piece) in enumerate(parts)

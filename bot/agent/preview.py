@@ -33,6 +33,8 @@ class Preview:
         self, channel: Channel, address: Address, first: Callable[[str], Awaitable[None]], ref: str
     ) -> None:
         self.ref = ref
+        self.reply_to = ""
+        """Reference of the message that it answers."""
         self._channel = channel
         self._address = address
         self._first = first
@@ -104,7 +106,7 @@ class Preview:
         self._in_flight = True
         try:
             shown = text if text == _STILL_WORKING else f"{text} {UNFINISHED}"
-            ref = await self._channel.preview(self._address, valid(shown), self.ref)
+            ref = await self._channel.preview(self._address, valid(shown), self.ref, self.reply_to)
             self._shown = text
             if ref and ref != self.ref:
                 self.ref = ref

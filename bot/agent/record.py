@@ -140,6 +140,11 @@ class Record:
                 self.add(Message("tool", INTERRUPTED, tool_call_id=call.id))
 
     @property
+    def ref(self) -> str:
+        """Reference of the last message that the turn answers."""
+        return self.rows[-1].ref if self.rows else ""
+
+    @property
     def question(self) -> str:
         """What the user wrote last."""
         return next((message.content for message in reversed(self.said) if message.role == "user"), "")

@@ -214,6 +214,7 @@ async def test_an_answer_is_given_up_though_we_were_killed_as_its_message_change
         ) as it:
             first = chat.say("what is 2+2")
             await chat.until(lambda: [one for one in chat.seen() if one.endswith(UNFINISHED)])
+            assert chat.messages[0].reply_to == first.ref
             newer = Inbox(
                 channel="chat",
                 key="edit-1",

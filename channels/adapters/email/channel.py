@@ -130,7 +130,7 @@ class EmailChannel:
             raise Refused(f"the file {out.file.name} is gone: {error.strerror}") from None
         return (Enclosure(out.file.name, out.file.mime, content),)
 
-    async def preview(self, _address: Address, _text: str, _ref: str) -> str:
+    async def preview(self, _address: Address, _text: str, _ref: str, _reply_to: str = "") -> str:
         return ""
 
     async def working(self, _address: Address) -> None:

@@ -156,7 +156,7 @@ class TelegramChannel:
         except FAILURES as error:
             raise delivery_error(error) from error
 
-    async def preview(self, address: Address, text: str, ref: str) -> str:
+    async def preview(self, address: Address, text: str, ref: str, reply_to: str = "") -> str:
         now = self._pace.monotonic()
         shown = _tail(visible(parse(text[-2 * _PREVIEW_LIMIT :])))
         if not shown.strip() or not self._previews.allows(address, now, first=not ref):
@@ -164,7 +164,7 @@ class TelegramChannel:
         try:
             if ref and await self._writer.edit(address, ref, Body(shown)):
                 return ref
-            return await self._writer.post(Outbound(0, address, text), Body(shown))
+            return await self._writer.post(Outbound(0, address, text, reply_to=reply_to), Body(shown))
         except FAILURES as error:
             failure = delivery_error(error)
             if isinstance(failure, NotSent) and failure.retry_after:

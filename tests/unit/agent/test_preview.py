@@ -41,11 +41,11 @@ class Refusing(LoopbackChannel):
         super().__init__(preview_interval=1.0)
         self._error: DeliveryError | None = error
 
-    async def preview(self, address: Address, text: str, ref: str) -> str:
+    async def preview(self, address: Address, text: str, ref: str, reply_to: str = "") -> str:
         error, self._error = self._error, None
         if error is not None:
             raise error
-        return await super().preview(address, text, ref)
+        return await super().preview(address, text, ref, reply_to)
 
 
 def events(channel: LoopbackChannel, what: str) -> list[str]:

@@ -182,5 +182,5 @@ class CloudChannel:
         self._sent_at = self._pace.clock()
         return Receipt(ref, settled=False)
 
-    async def preview(self, _address: Address, _text: str, _ref: str) -> str:
+    async def preview(self, _address: Address, _text: str, _ref: str, _reply_to: str = "") -> str:
         return ""

@@ -187,11 +187,11 @@ class LinkedChannel:
                 log.info("WhatsApp: an edit was refused, so the text is sent anew: %s", error.detail)
         return Receipt(await self._send(replace(out, text=out.mark + out.text), await self._key(out)))
 
-    async def preview(self, address: Address, text: str, ref: str) -> str:
+    async def preview(self, address: Address, text: str, ref: str, reply_to: str = "") -> str:
         if not self.preview_interval or not visible(parse(text)).strip():
             return ref
         shown = text if len(text) <= _PREVIEW_LIMIT else f"…{text[-_PREVIEW_LIMIT:]}"
-        return await self._send(Outbound(0, address, shown), secrets.token_hex(16), ref)
+        return await self._send(Outbound(0, address, shown, reply_to=reply_to), secrets.token_hex(16), ref)
 
     async def _send(self, out: Outbound, key: str, edits: str = "") -> str:
         """The reference of the message, which is new unless it `edits` one."""

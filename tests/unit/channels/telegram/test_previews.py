@@ -66,7 +66,8 @@ async def test_groups_see_fewer_updates(tg: TelegramFake) -> None:
     waits = Waits()
     channel = channel_for(tg, waits)
 
-    ref = await channel.preview(GROUP, "one", "")
+    asked = tg.user_says(-100, "count!").message_id
+    ref = await channel.preview(GROUP, "one", "", str(asked))
     for words in ("one two", "one two three"):
         waits.now += 1.5
         assert await channel.preview(GROUP, words, ref) == ref
@@ -75,6 +76,7 @@ async def test_groups_see_fewer_updates(tg: TelegramFake) -> None:
 
     (message,) = tg.answers(-100)
     assert [shown.text for shown in message.history] == ["one", "one two three four"]
+    assert message.reply_to == asked
     await channel.aclose()
 
 
