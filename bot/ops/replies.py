@@ -14,9 +14,6 @@ from bot.ops.personal import ALONE, Personal
 from bot.storage.database import Database
 from bot.usage import Usage
 
-_ROWS = 6
-"""Of a table that /usage shows."""
-
 
 @dataclass(frozen=True, slots=True)
 class Replies:
@@ -51,7 +48,7 @@ class Replies:
             return ALONE
         if not asked.in_confidence:
             return usage_table.own(await self.usage.of(asked.person))
-        return f"```\n{usage_table.render(await self.usage.report(), most=_ROWS)}\n```"
+        return usage_table.listed(await self.usage.report())
 
     async def _memory(self, asked: Asked) -> str:
         return self.memory().known(asked.person) if asked.private else ALONE

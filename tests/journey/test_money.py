@@ -217,10 +217,8 @@ async def test_usage_shows_what_was_asked_and_what_is_left(tmp_path: Path) -> No
             await chat.ask("hello")
             (said,) = (await chat.ask("/usage")).replies
     lines = said.splitlines()
-    assert lines[0] == lines[-1] == "```"
-    assert any(line.split() == ["today", "1", "100", "0", "1,000", "$0.10"] for line in lines)
-    assert any(line.split()[:2] == ["paid/fake-1", "1"] for line in lines)
-    assert any(line.startswith("$1.00 a day") and "$0.10 spent" in line for line in lines)
-    assert any(
-        line.startswith("50,000 tokens a month for reasoning") and "48,900 left" in line for line in lines
-    )
+    assert lines[0] == "Today: $0.10 for 1 call; 100 tokens read, 1,000 written."
+    assert lines[1].startswith("This month: $0.10 for 1 call;")
+    assert lines[3].startswith("- $1.00 a day: $0.90 left, until ")
+    assert lines[4].startswith("- 50,000 tokens a month for reasoning: 48,900 left, until ")
+    assert lines[-2:] == ["By model, this month:", "- paid/fake-1: $0.10 for 1 call"]

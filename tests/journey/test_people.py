@@ -343,9 +343,9 @@ async def test_a_user_has_no_part_in_what_is_the_owners(tmp_path: Path) -> None:
         assert (await it.ask("/approve ABCDEF", BEN)).text == "/approve is for the owner of this house."
         assert "Messages being answered" in (await it.ask("/status")).text
         assert "Messages being answered" not in (await it.ask("/status", BEN)).text
-        assert "by model" in (await it.ask("/usage")).text
+        assert "By model" in (await it.ask("/usage")).text
         own = (await it.ask("/usage", BEN)).text
-        assert own.startswith("For you:\nToday: models were asked 1 times")
+        assert own.startswith("For you:\nToday: 1 call; ")
         assert "$" not in own
 
 
