@@ -15,6 +15,7 @@ from bot.safety.sandbox import Sandbox
 from bot.safety.words import stands_in
 from bot.skills.shelf import Skills
 from bot.storage.database import Database
+from providers.types import ToolCall
 
 
 class ToolError(Exception):
@@ -117,8 +118,9 @@ class Desk:
 class ToolContext:
     """What a tool may know of the turn it runs in.
 
-    `words` are what the person wrote in this turn, `heard` what tools said in it. `act` is what was allowed: a tool
-    must not do more. `call` is the call's id, `depth` how often the work was handed on, `purse` what is left for it.
+    `words` are what the person wrote in this turn, `heard` the calls in it with what came of them. `act` is what was
+    allowed: a tool must not do more. `call` is the call's id, `depth` how often the work was handed on, `purse` what is
+    left for it.
     """
 
     workspace: Path
@@ -132,17 +134,13 @@ class ToolContext:
     depth: int = 0
     act: Act = Act.LOOK
     words: tuple[str, ...] = ()
-    heard: tuple[str, ...] = ()
+    heard: tuple[tuple[ToolCall, str], ...] = ()
     lent: Desk | None = None
     purse: Purse = field(default_factory=Purse)
 
     def said(self, text: str) -> bool:
         """Whether it stands word for word in what the person wrote."""
         return stands_in(text, self.words)
-
-    def seen(self, text: str) -> bool:
-        """Whether it stands word for word in what the person wrote, or in an earlier result."""
-        return stands_in(text, (*self.words, *self.heard))
 
     @property
     def desk(self) -> Desk:

@@ -214,9 +214,16 @@ class Record:
         labelled = zip(self.said, self.labels, strict=True)
         return [m.content for m, trust in labelled if m.role == "user" and trust is Trust.OWN]
 
-    def results(self) -> list[str]:
-        """What tools said in this turn."""
-        return [message.content for message in self.said if message.role == "tool"]
+    def results(self) -> list[tuple[ToolCall, str]]:
+        """What was called in this turn, and what came of it."""
+        calls: list[ToolCall] = []
+        found = []
+        for message in self.said:
+            if message.tool_calls:
+                calls = list(message.tool_calls)
+            elif message.role == "tool" and calls:
+                found.append((calls.pop(0), message.content))
+        return found
 
     def approval_of(self, call: ToolCall) -> Approval | None:
         """What was asked about a call, if it was."""

@@ -40,7 +40,7 @@ class Act(StrEnum):
     SEARCH = "search"
     """Asks the search engine that the owner configured."""
     FETCH = "fetch"
-    """Fetches an address that stood word for word in the person's text or in an earlier result."""
+    """Fetches an address that stood word for word in the person's text, on a page or in a search's results."""
     FETCH_OTHER = "fetch_other"
     """Fetches an address that a model made up: it could carry something out."""
     CREATE = "create"

@@ -118,6 +118,9 @@ def arguments(job: Job) -> list[str]:
         for name in PROTECTED:
             if (job.workspace / name).exists():
                 argv += ["--ro-bind", str(job.workspace / name), f"{WORKSPACE}/{name}"]
+            elif name.endswith(".md"):
+                # Leaves an empty file behind, into which the command could write nothing.
+                argv += ["--ro-bind", "/dev/null", f"{WORKSPACE}/{name}"]
     for name in job.hidden:
         argv += ["--tmpfs", f"{WORKSPACE}/{name}"]
     return [*argv, "--chdir", WORKSPACE]

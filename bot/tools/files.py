@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field
 from bot.gateway.parts import INBOX
 from bot.safety.rules import Trust
 from bot.storage import origins
+from bot.text import valid
 from bot.toolbox import Act, Kit, Output, ToolContext, ToolError, ToolFunction, ToolSpec
 from bot.workspace import MAX_DEPTH, anothers, folder_at, opened, parts_of, plainly
 
@@ -73,20 +74,24 @@ async def read(context: ToolContext, arguments: ReadArguments) -> Output:
 
 async def write(context: ToolContext, arguments: WriteArguments) -> str:
     def run() -> str:
-        _refuse_read_only(arguments.path)
         # Two writes at once may both have found nothing there; only what may not change a file must not.
         new = context.act is Act.CREATE and context.situation.trust is Trust.UNTRUSTED
         _replace(context, arguments.path, arguments.text, new=new)
         return f"Wrote {len(arguments.text)} characters to {arguments.path}."
 
+    _refuse(context, arguments.path)
+    untrusted = context.situation.trust is Trust.UNTRUSTED
+    if untrusted:
+        await _mark(context, arguments.path)
     said = await asyncio.to_thread(run)
-    await _label(context, arguments.path)
+    if not untrusted and context.lent is not None:
+        plain = "/".join(parts_of(arguments.path))
+        await context.desk.database.write(partial(origins.clear, paths=[plain]))
     return said
 
 
 async def edit(context: ToolContext, arguments: EditArguments) -> str:
     def run() -> str:
-        _refuse_read_only(arguments.path)
         with opened(context, arguments.path, os.O_RDONLY) as fd:
             text = _read_text(fd, arguments.path, errors="strict")
         found = text.count(arguments.old)
@@ -97,28 +102,32 @@ async def edit(context: ToolContext, arguments: EditArguments) -> str:
         _replace(context, arguments.path, text.replace(arguments.old, arguments.new))
         return f"Changed {arguments.path}."
 
-    said = await asyncio.to_thread(run)
+    _refuse(context, arguments.path)
     if context.situation.trust is Trust.UNTRUSTED:
-        await _label(context, arguments.path)
-    return said
+        await _mark(context, arguments.path)
+    return await asyncio.to_thread(run)
 
 
-async def list_folder(context: ToolContext, arguments: ListArguments) -> str:
+async def list_folder(context: ToolContext, arguments: ListArguments) -> Output:
     inside = parts_of(arguments.path)
 
-    def run() -> str:
+    def run() -> list[tuple[str, str]]:
         with opened(context, arguments.path, os.O_RDONLY | os.O_DIRECTORY) as fd:
             found = sorted(os.listdir(fd))  # noqa: PTH208 -- by descriptor, not by path
             entries = [entry for entry in found if not anothers(context, [*inside, entry])]
-            lines = [_describe(fd, entry) for entry in entries]
-        return "\n".join(lines) or "(empty)"
+            return [("/".join([*inside, entry]), _describe(fd, entry)) for entry in entries]
 
-    return await asyncio.to_thread(run)
+    found = await asyncio.to_thread(run)
+    folders = frozenset(path for path, line in found if line.endswith("/"))
+    trust = await _trust(context, [path for path, _ in found if path not in folders], folders)
+    return Output("\n".join(line for _, line in found) or "(empty)", trust)
 
 
 async def search(context: ToolContext, arguments: SearchArguments) -> Output:
     def readable(name: str) -> bool:
         return not anothers(context, parts_of(name))
+
+    files: set[str] = set()
 
     def run() -> str:
         hits: list[str] = []
@@ -127,13 +136,14 @@ async def search(context: ToolContext, arguments: SearchArguments) -> Output:
             for count, (name, fd) in enumerate(inside):
                 if count >= _MAX_FILES:
                     return "\n".join([*hits, f"[stopped after {_MAX_FILES} files; search in a folder]"])
-                hits += _hits(fd, name, arguments.text.casefold(), _MAX_HITS - len(hits))
+                found = _hits(fd, name, arguments.text.casefold(), _MAX_HITS - len(hits))
+                files.update([name] if found else ())
+                hits += found
                 if len(hits) >= _MAX_HITS:
                     return "\n".join([*hits, f"[stopped at {_MAX_HITS} lines; search for something rarer]"])
         return "\n".join(hits) or f"{arguments.text!r} was not found."
 
     found = await asyncio.to_thread(run)
-    files = {line.split(":", 1)[0] for line in found.splitlines()}
     return Output(found, await _trust(context, files))
 
 
@@ -151,34 +161,44 @@ async def writes(context: ToolContext, arguments: WriteArguments) -> Act:
     return await asyncio.to_thread(run)
 
 
-async def _trust(context: ToolContext, paths: Iterable[str]) -> Trust:
-    """Whose words these files hold."""
+async def _trust(context: ToolContext, paths: Iterable[str], folders: frozenset[str] = frozenset()) -> Trust:
+    """Whose words these files hold, and the names of these folders."""
     if context.lent is None:
         return Trust.OWN
     marked = await context.desk.database.read(origins.untrusted)
-    plain = ("/".join(parts_of(path)) for path in paths)
-    for path in plain:
-        names = path.split("/")
-        if path in marked or names[0].casefold() == INBOX or not await context.desk.skills.own(names):
+    if folders & marked:
+        return Trust.UNTRUSTED
+    for path in paths:
+        names = parts_of(path)
+        if (
+            "/".join(names) in marked
+            or names[0].casefold() == INBOX
+            or not await context.desk.skills.own(names)
+        ):
             return Trust.UNTRUSTED
     return Trust.OWN
 
 
-async def _label(context: ToolContext, path: str) -> None:
-    """Remember whose words a file holds that was written just now."""
+async def _mark(context: ToolContext, path: str) -> None:
+    """Remember that a file holds words from outside, and the names of folders that are made for it, before it is
+    written: whatever ends us in between, it has its label.
+    """
     if context.lent is None:
         return
-    plain = "/".join(parts_of(path))
-    if context.situation.trust is Trust.UNTRUSTED:
-        await context.desk.database.write(partial(origins.mark, paths=[plain], now=context.clock()))
-    else:
-        await context.desk.database.write(partial(origins.clear, paths=[plain]))
+    parts = parts_of(path)
+    above = (parts[:count] for count in range(1, len(parts)))
+    made = ["/".join(names) for names in above if not context.workspace.joinpath(*names).exists()]
+    paths = [*made, "/".join(parts)]
+    await context.desk.database.write(partial(origins.mark, paths=paths, now=context.clock()))
 
 
-def _refuse_read_only(path: str) -> None:
-    parts = [part.casefold() for part in parts_of(path)]
-    if parts and parts[0] in _READ_ONLY:
+def _refuse(context: ToolContext, path: str) -> None:
+    parts = parts_of(path)
+    top = parts[0].casefold() if parts else ""
+    if top in _READ_ONLY:
         raise ToolError(f"{path} can only be read here; its owner edits it.")
+    if top == INBOX and (len(parts) < 3 or anothers(context, parts)):
+        raise ToolError(f"{path} is not for this conversation to write.")
 
 
 def _replace(context: ToolContext, path: str, text: str, *, new: bool = False) -> None:
@@ -248,9 +268,11 @@ def _describe(folder: int, name: str) -> str:
 
 
 def _walk(folder: int, at: PurePosixPath) -> Iterator[tuple[str, int]]:
-    """Every readable file below a folder as (path, open descriptor), hidden ones left out, links not followed."""
+    """Every readable file below a folder as (path, open descriptor), hidden ones and names that are no text left
+    out, links not followed.
+    """
     for name in sorted(os.listdir(folder)):
-        if name.startswith("."):
+        if name.startswith(".") or valid(name) != name:
             continue
         try:
             fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)

@@ -73,7 +73,7 @@ async def forget(context: ToolContext, arguments: ForgetArguments) -> str:
 
 async def pins(context: ToolContext, arguments: PinArguments) -> Act:
     """Whether the rule is the person's, word for word."""
-    return Act.NOTE if context.said(arguments.rule) or arguments.off else Act.REMEMBER
+    return Act.NOTE if context.said(arguments.rule) else Act.REMEMBER
 
 
 async def pin(context: ToolContext, arguments: PinArguments) -> str:

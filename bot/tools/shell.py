@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
+import stat
+from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from bot.memory.keeper import folder_name
 from bot.safety.rules import Trust
 from bot.safety.sandbox import Job, Limits, Ran
 from bot.storage import origins
+from bot.text import valid
 from bot.toolbox import Act, Kit, Output, ToolContext, ToolError, ToolFunction, ToolSpec
 from bot.workspace import PRIVATE
 
@@ -48,18 +51,20 @@ async def shell(context: ToolContext, arguments: ShellArguments) -> Output:
         hidden=await asyncio.to_thread(_hidden, context),
         limits=Limits(settings.timeout, settings.memory),
     )
-    began = time.time_ns()
+    if context.act is Act.RUN:
+        return Output(_said(await sandbox.run(job)), Trust.UNTRUSTED)
+    before = await asyncio.to_thread(_standing, context.workspace)
     persona = context.workspace / PERSONA_FILE
     none_before = not persona.exists()
-    if context.act is Act.RUN_BARE:
-        ran = await sandbox.run_bare(job)
-    else:
-        ran = await sandbox.run(job)
-    if none_before:
-        # The sandbox protects what there is; nobody but the owner makes a persona.
-        persona.unlink(missing_ok=True)
-    if context.act is not Act.RUN and context.situation.trust is Trust.UNTRUSTED:
-        changed = await asyncio.to_thread(_changed, context.workspace, began)
+    try:
+        ran = await (sandbox.run_bare(job) if context.act is Act.RUN_BARE else sandbox.run(job))
+    finally:
+        # Also where we are stopped. Nobody but the owner makes a persona.
+        if none_before:
+            with suppress(OSError):
+                persona.unlink()
+        # A command's files are as its output is: who knows what they were made from.
+        changed = await asyncio.to_thread(_changed, context.workspace, before)
         await context.desk.database.write(partial(origins.mark, paths=changed, now=context.clock()))
     return Output(_said(ran), Trust.UNTRUSTED)
 
@@ -81,15 +86,25 @@ def others_folders(workspace: Path, person: str) -> tuple[str, ...]:
     return tuple(str(one.relative_to(workspace)) for one in below if one.is_dir() and one.name != own)
 
 
-def _changed(workspace: Path, since: int) -> list[str]:
-    """Files that were written since a time (nanoseconds), by their path below the workspace."""
-    found = []
-    for folder, _, names in os.walk(workspace):
-        for name in names:
-            file = Path(folder, name)
-            if file.lstat().st_mtime_ns >= since:
-                found.append(file.relative_to(workspace).as_posix())
+def _standing(workspace: Path) -> dict[str, tuple[int, int]]:
+    """What tells each file and folder from what may take its place, by its path below the workspace. The time of a
+    file's last change of any kind (ctime) can't be set back; a folder's tells only of what is in it.
+    """
+    found = {}
+    for at, folders, files in os.walk(workspace):
+        for name in (*folders, *files):
+            path = f"{at}/{name}"
+            with suppress(OSError):
+                about = os.lstat(path)
+                changed = 0 if stat.S_ISDIR(about.st_mode) else about.st_ctime_ns
+                found[path[len(f"{workspace}/") :]] = (about.st_ino, changed)
     return found
+
+
+def _changed(workspace: Path, before: Mapping[str, tuple[int, int]]) -> list[str]:
+    """What is new or another one since then; but for names that are no text, by which no tool opens anything."""
+    changed = (path for path, mark in _standing(workspace).items() if before.get(path) != mark)
+    return [path for path in changed if valid(path) == path]
 
 
 def _said(ran: Ran) -> str:

@@ -8,6 +8,7 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,13 +18,18 @@ from pydantic import BaseModel, Field
 from bot.config import WebSettings
 from bot.safety.network import Guard, Page, Refused, fetch
 from bot.safety.rules import Trust
+from bot.safety.words import stands_in
+from bot.storage import contexts
 from bot.toolbox import Act, Kit, Output, ToolContext, ToolError, ToolFunction, ToolSpec
+from providers.types import ToolCall
 
 _MOST_BYTES = 8 * 1024 * 1024
 _SECONDS = 30.0
 _HITS = 8
 _DUCKDUCKGO = "https://html.duckduckgo.com/html/"
 _BRAVE = "https://api.search.brave.com/res/v1/web/search"
+_FOREIGN = ("web_fetch", "web_search")
+"""Whose results are others' words alone. ("message", of what is kept, is what a person passed on.)"""
 _TEXT = re.compile(r"^(text/|application/(json|xml|xhtml|rss|atom|javascript|yaml|toml))")
 
 
@@ -43,8 +49,22 @@ class Hit:
 
 
 async def fetches(context: ToolContext, arguments: FetchArguments) -> Act:
-    """Whether the address was given by the person or a result, or made up by a model."""
-    return Act.FETCH if context.seen(arguments.url) else Act.FETCH_OTHER
+    """Whether the address was given by the person, a page or a search, or made up by a model."""
+    if context.said(arguments.url):
+        return Act.FETCH
+    for call, result in context.heard:
+        if stands_in(arguments.url, (result,)) and await _foreign(context, call):
+            return Act.FETCH
+    return Act.FETCH_OTHER
+
+
+async def _foreign(context: ToolContext, call: ToolCall) -> bool:
+    """Whether a result names addresses that no model can have put there. Any other tool repeats what it is told."""
+    if call.name != "result_read":
+        return call.name in _FOREIGN
+    handle = str(call.arguments.get("handle", "")).strip()
+    kept = await context.desk.database.read(partial(contexts.output, session=context.session, handle=handle))
+    return kept is not None and kept.tool in (*_FOREIGN, "message")
 
 
 async def web_fetch(context: ToolContext, arguments: FetchArguments) -> Output:

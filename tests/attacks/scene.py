@@ -53,9 +53,10 @@ class Ended:
 def workspace(folder: Path) -> Path:
     """A workspace with everything that is worth attacking, and more of it beside."""
     at = folder / "data" / "workspace"
-    for name in ("inbox", "skills/good", "agents", "memory/owner", "memory/bob"):
+    for name in ("inbox/bob", "skills/good", "agents", "memory/owner", "memory/bob"):
         (at / name).mkdir(parents=True, exist_ok=True)
     (at / "inbox" / "mail.txt").write_text(HOSTILE)
+    (at / "inbox" / "bob" / "list.txt").write_text("Bob's list")
     (at / "plan.md").write_text("mine")
     (at / "key.txt").write_text(f"the key is {KEY}")
     (at / "PERSONA.md").write_text("You are kind.")

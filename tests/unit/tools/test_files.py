@@ -170,6 +170,17 @@ async def test_searching_passes_over_what_is_no_readable_text(call: Call, worksp
     assert (await call("search", text="two")).text == "notes.txt:2: two"
 
 
+async def test_a_name_that_is_no_text_spoils_no_search(call: Call, workspace: Path) -> None:
+    (workspace / os.fsdecode(b"caf\xe9.txt")).write_text("two")
+    assert (await call("search", text="two")).text == "notes.txt:2: two"
+
+
+@pytest.mark.parametrize("path", ["inbox", "inbox/bob", "inbox/bob/list.txt", "Inbox/bob/list.txt"])
+async def test_what_others_sent_is_not_written_over(call: Call, workspace: Path, path: str) -> None:
+    assert "not for this conversation" in (await call("write", path=path, text="x")).text
+    assert not (workspace / path).exists()
+
+
 async def test_wrong_arguments_are_explained(call: Call) -> None:
     result = await call("read", file="x")
     assert not result.ok

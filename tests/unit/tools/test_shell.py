@@ -41,9 +41,12 @@ async def test_the_owners_own_words_may_change_the_workspace_by_a_command(tmp_pa
 
 
 @pytest.mark.sandbox
-async def test_a_command_makes_no_persona_where_there_is_none(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "how", ["echo evil > PERSONA.md", "mkdir PERSONA.md", "echo evil > a; mv a PERSONA.md"]
+)
+async def test_a_command_makes_no_persona_where_there_is_none(tmp_path: Path, how: str) -> None:
     await working()
-    write = Reply.tool("shell", {"command": "echo evil > PERSONA.md; ls", "write": True})
+    write = Reply.tool("shell", {"command": f"{how}; ls", "write": True})
     async with LLMFake(write, Reply("Done.")) as llm:
         async with talking(tmp_path, provider("one", llm.base_url) + trusted("one")) as chat:
             await chat.ask("go")
