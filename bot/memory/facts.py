@@ -16,7 +16,7 @@ HOUSEHOLD = "@household"
 """Who owns what everybody shares; no person can have this name."""
 LONGEST_FACT = 300
 """Characters."""
-_FACT = re.compile(r"^\s*[-*]\s+(?P<text>.*?)\s*(?:<!--\s*(?P<source>.*?)\s*-->)?\s*$")
+_BULLET = re.compile(r"\s*[-*]\s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,19 @@ class Applied:
 
 def parse(text: str) -> list[Fact]:
     """The facts of a file, in order."""
-    found = ((number, _FACT.match(line)) for number, line in enumerate(_lines(text)))
-    return [Fact(m["text"], m["source"] or "", number) for number, m in found if m and m["text"]]
+    found = (_fact(line, number) for number, line in enumerate(_lines(text)))
+    return [fact for fact in found if fact is not None and fact.text]
+
+
+def _fact(line: str, number: int) -> Fact | None:
+    bullet = _BULLET.match(line)
+    if bullet is None:
+        return None
+    said = line[bullet.end() :].strip()
+    text, _, source = said.partition("<!--")
+    if source.endswith("-->"):
+        return Fact(text.rstrip(), source[:-3].strip(), number)
+    return Fact(said, "", number)
 
 
 def apply(text: str, changes: Sequence[Change], heading: str, *, most_lost: float = 0.25) -> Applied:

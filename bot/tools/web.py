@@ -31,6 +31,11 @@ _BRAVE = "https://api.search.brave.com/res/v1/web/search"
 _FOREIGN = ("web_fetch", "web_search")
 """Whose results are others' words alone. ("message", of what is kept, is what a person passed on.)"""
 _TEXT = re.compile(r"^(text/|application/(json|xml|xhtml|rss|atom|javascript|yaml|toml))")
+_LONGEST_MAIN = 500_000
+"""Characters of a page in which its main part is looked for: what takes seconds here takes an hour with eight million,
+in a thread that nothing ends.
+"""
+_HIDDEN = re.compile(r"<(script|style|noscript|template)\b", re.IGNORECASE)
 
 
 class FetchArguments(BaseModel):
@@ -116,17 +121,29 @@ def _cut(page: Page, text: str) -> str:
 
 
 def _main_text(page: Page) -> str:
+    source = _shown(_decoded(page))
+    if len(source) > _LONGEST_MAIN:
+        return _bare(source)
     import trafilatura  # noqa: PLC0415 -- takes half a second, and most conversations never need it
 
-    source = _decoded(page)
     found = trafilatura.extract(source, url=page.url, include_links=True, output_format="markdown")
     return found or _bare(source)
 
 
 def _bare(source: str) -> str:
-    """All text of a page that has no main part."""
-    without = re.sub(r"(?is)<(script|style|noscript|template)\b.*?</\1>", " ", source)
-    return re.sub(r"\s*\n\s*", "\n", html.unescape(re.sub(r"(?s)<[^>]*>", "\n", without))).strip()
+    """All text of a page that has no main part, or too long a one to look for it."""
+    text = html.unescape(re.sub(r"<[^<>]*>", "\n", source))
+    return "\n".join(line.strip() for line in text.splitlines() if line.strip())
+
+
+def _shown(source: str) -> str:
+    """A page without what nobody sees, in time that grows with its length alone, whatever it holds."""
+    shown, at = [], 0
+    while hidden := _HIDDEN.search(source, at):
+        shown.append(source[at : hidden.start()])
+        end = re.compile(rf"</{hidden[1]}[^<>]*>?", re.IGNORECASE).search(source, hidden.end())
+        at = end.end() if end else len(source)
+    return " ".join((*shown, source[at:]))
 
 
 def _pdf(body: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import suppress
 
 import pytest
@@ -159,3 +160,12 @@ def test_a_question_holds_so_much_and_at_least_one() -> None:
     long = [Seen(n, 0.0, "s", "x" * 10_000) for n in range(5)]
     assert len(portion(long)) == 2
     assert len(portion([Seen(1, 0.0, "s", "x" * 100_000)])) == 1
+
+
+@pytest.mark.parametrize("odd", ["<!--", "-->", " ", "<!-- x --> "])
+def test_no_line_takes_longer_than_its_length(odd: str) -> None:
+    line = f"- seen{odd * 50_000}end"
+    began = time.process_time()
+    (fact,) = parse(line)
+    assert time.process_time() - began < 1
+    assert fact.text == line[2:]

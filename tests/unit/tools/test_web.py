@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -125,3 +126,24 @@ def test_a_pdf_is_read() -> None:
     file = io.BytesIO()
     writer.write(file)
     assert readable(Page("u", 200, "application/pdf", file.getvalue(), cut=False)).startswith("u\n")
+
+
+@pytest.mark.parametrize(
+    "hostile", [b"<script>", b"<", b" ", b"<ul><li>word word word</li></ul>", b"<style "]
+)
+def test_no_page_takes_longer_than_its_length(hostile: bytes) -> None:
+    body = b"<html>seen" + hostile * (3_000_000 // len(hostile))
+    began = time.process_time()
+    assert "seen" in readable(Page("https://a.example/", 200, "text/html", body, cut=False))
+    assert time.process_time() - began < 20
+
+
+def test_a_long_page_is_read_without_what_nobody_sees() -> None:
+    body = (
+        "<html><body>"
+        + "<p>words</p>" * 50_000
+        + "<SCRIPT>evil('<p>')</Script ><style>evil</style><p>the end"
+    )
+    text = readable(Page("https://a.example/", 200, "text/html", body.encode(), cut=False))
+    assert text.endswith("words\nthe end")
+    assert "evil" not in text
