@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, literal, or_, tuple_, update
+from sqlalchemy import ColumnElement, and_, delete, literal, or_, tuple_, update
 from sqlmodel import Session as Db
 from sqlmodel import SQLModel, col, select
 
@@ -42,7 +42,7 @@ _Rule = tuple[type[SQLModel], ColumnElement[bool]]
 
 def _rules(s: Db, name: str) -> list[_Rule]:
     """Which rows are a person's, in an order in which they can be deleted."""
-    sessions = list(s.exec(select(Session.key).where(Session.person == name)))
+    sessions = _chats(s, name)
     turns = [
         number
         for number in s.exec(
@@ -86,6 +86,19 @@ def _rules(s: Db, name: str) -> list[_Rule]:
     ]
 
 
+def _chats(s: Db, name: str) -> list[str]:
+    """A person's chats, and those that are nobody's since this person, who alone wrote there, was unlinked."""
+    theirs = select(Turn.session).where(Turn.person == name)
+    others = select(Turn.session).where(Turn.person != name)
+    left = and_(
+        col(Session.private).is_(True),
+        col(Session.person) == "",
+        col(Session.key).in_(theirs),
+        col(Session.key).not_in(others),
+    )
+    return list(s.exec(select(Session.key).where(or_(col(Session.person) == name, left))))
+
+
 def of_person(s: Db, name: str) -> dict[str, list[dict[str, Any]]]:
     """Every row about a person, by table; tables that hold nothing are left out."""
     found = {
@@ -104,8 +117,10 @@ def places(s: Db, name: str) -> list[str]:
 
 def erase_person(s: Db, name: str) -> dict[str, int]:
     """Delete every row about a person; returns how many, by table. What was spent stays booked, on nobody."""
-    sessions = list(s.exec(select(Session.key).where(Session.person == name)))
+    sessions = _chats(s, name)
     s.execute(update(Ledger).where(col(Ledger.session).in_(sessions)).values(session=""))
+    took_part = select(Turn.session).where(Turn.person == name)
+    s.execute(update(Session).where(col(Session.key).in_(took_part)).values(summary=""))
     gone = {}
     for kind, where in _rules(s, name):
         count = s.execute(delete(kind).where(where)).rowcount  # type: ignore[attr-defined]  # a cursor's result

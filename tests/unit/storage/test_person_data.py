@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from bot.safety.rules import Role
-from bot.storage import person_data
+from bot.storage import people, person_data
 from bot.storage.database import Database, Transaction
 from bot.storage.tables import (
     Audit,
@@ -162,6 +163,32 @@ async def test_erasing_one_person_leaves_the_other_as_they_were(database: Databa
     left = [line for line in dump(database.path).splitlines() if "'ann" in line]
     assert all(line.startswith('INSERT INTO "audit"') for line in left), left
     assert len(left) == 2
+
+
+async def test_a_summary_holds_nothing_of_whom_it_was_made_from(database: Database) -> None:
+    def sum_up(s: Transaction) -> None:
+        for session in (GROUP, "chat:2"):
+            s.get_one(Session, session).summary = f"what was said in {session}"
+
+    def summary(s: Transaction, key: str) -> str:
+        return s.get_one(Session, key).summary
+
+    await database.write(sum_up)
+    await database.write(partial(person_data.erase_person, name="ann"))
+    assert await database.read(partial(summary, key=GROUP)) == ""
+    assert await database.read(partial(summary, key="chat:2")) == "what was said in chat:2"
+
+
+async def test_a_chat_that_is_nobodys_since_it_was_unlinked_is_erased_too(database: Database) -> None:
+    def said_without_a_turn(s: Transaction) -> None:
+        s.add(Outbox(session="chat:1", channel="chat", chat="1", text="what I know of ann", created_at=0))
+        s.get_one(Session, "chat:1").pinned = ["call me ann"]
+
+    await database.write(said_without_a_turn)
+    await database.write(partial(people.unlink, channel="chat", sender="1"))
+    await database.write(partial(person_data.erase_person, name="ann"))
+    left = [line for line in dump(database.path).splitlines() if re.search(r"\bann\b|'chat:1'", line)]
+    assert all(line.startswith('INSERT INTO "audit"') for line in left), left
 
 
 async def test_what_was_spent_stays_booked_on_nobody(database: Database) -> None:
