@@ -21,7 +21,9 @@ _WIDEST_TABLE = 60
 _QUOTE = "> "
 """Before each line of a quotation inside another block; Telegram's own quotations don't nest."""
 
-_LINK_SCHEMES = ("http://", "https://", "tg://")
+_LINKED = re.compile(r"https?://[^/?#]*\.|tg://", re.IGNORECASE)
+"""Telegram drops a link to a host without a dot, such as a machine at home, and shows its label alone."""
+_SHOWN_SCHEMES = ("http://", "https://", "mailto:")
 _LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _TASK = re.compile(r"\[([ xX])\](?=\s)")
 _LANGUAGE = re.compile(r"[\w+#.-]{1,32}")
@@ -303,9 +305,9 @@ def _link(href: str, label: str) -> tuple[list[Event], list[Event]]:
     """What stands before and behind a link's label: marks, the target in brackets, or nothing if the label says it."""
     if href in {label, f"mailto:{label}"}:
         return [Mark(Style.ADDRESS, href)], [Mark(Style.ADDRESS, href, closes=True)]
-    if href.lower().startswith(_LINK_SCHEMES):
+    if _LINKED.match(href):
         return [Mark(Style.LINK, href)], [Mark(Style.LINK, href, closes=True)]
-    if href.lower().startswith("mailto:"):
+    if href.lower().startswith(_SHOWN_SCHEMES):
         return [Mark(Style.ADDRESS, href)], [Mark(Style.ADDRESS, href, closes=True), Laid(f" ({href})")]
     return [], [f" ({href})"] if href else []
 

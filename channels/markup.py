@@ -19,6 +19,7 @@ __all__ = [
     "Mark",
     "Style",
     "Table",
+    "flowing",
     "mail_html",
     "parse",
     "parser",

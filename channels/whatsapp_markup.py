@@ -113,6 +113,10 @@ class _Writer:
                 self._inline_code(line)
             elif isinstance(text, Laid) and not self._parts:
                 self._lead += line
+            elif isinstance(text, Laid):  # a target behind its label, which no style reaches over
+                styles, self._styles = self._styles, []
+                self._plain(line)
+                self._styles = styles
             else:
                 self._plain(line)
 

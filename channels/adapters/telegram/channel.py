@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import ssl
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -24,14 +25,18 @@ from channels.adapters.telegram.uploads import OFFICIAL_LIMIT, OWN_LIMIT, Upload
 from channels.adapters.telegram.writer import CAPTION_LIMIT, MESSAGE_LIMIT, Body, Writer, formatted, thread
 from channels.base import Host
 from channels.errors import NotSent, Unknown
-from channels.markup import parse, utf16_units, visible
-from channels.split import split
+from channels.markup import Event, Mark, flowing, parse, utf16_units, visible
+from channels.split import seen, split
 from channels.types import Address, Attachment, ChannelStatus, File, Outbound, Receipt, Report, Take
 
 log = logging.getLogger(__name__)
 
 _MARK_RESERVE = 64
 """Units that a mark before a repeated message may take."""
+
+_PIECE_LIMIT = MESSAGE_LIMIT - _MARK_RESERVE
+_UNITS_OF_A_MARK = _PIECE_LIMIT // 100
+"""Telegram shows at most a hundred entities in a message and leaves further formatting and links out."""
 
 _PREVIEW_LIMIT = 4000
 _PREVIEW_SECONDS = 1.5
@@ -105,7 +110,7 @@ class TelegramChannel:
             log.debug("Telegram: the sign of typing was not shown: %s", type(error).__name__)
 
     def split(self, text: str) -> list[str]:
-        return split(text, MESSAGE_LIMIT - _MARK_RESERVE)
+        return split(text, _PIECE_LIMIT, _size)
 
     async def send(self, out: Outbound) -> Receipt:
         ref = await self._write(out) if out.file is None else await self._send_file(out, out.file)
@@ -182,6 +187,11 @@ def _clients(settings: TelegramSettings, pace: Pace) -> tuple[BotRequest, BotReq
         BotRequest(context, _POLL_GRACE_SECONDS, proxy),
         httpx.AsyncClient(verify=context, proxy=proxy, timeout=pace.answer),
     )
+
+
+def _size(events: Sequence[Event]) -> int:
+    marks = sum(isinstance(one, Mark) and not one.closes for one in flowing(events))
+    return max(seen(events), marks * _UNITS_OF_A_MARK)
 
 
 def _tail(text: str) -> str:

@@ -102,8 +102,12 @@ def trouble(error: Exception) -> tuple[Trouble, str]:
 
 
 def unparsable(error: TelegramError) -> bool:
-    """Whether the formatting was refused. Telegram gives a 400 no code of its own, only words."""
-    return isinstance(error, BadRequest) and "can't parse entities" in str(error).lower()
+    """Whether the formatting was refused. Telegram gives a 400 no code of its own, only words.
+
+    The addresses of all links together may be too long: https://github.com/tdlib/telegram-bot-api/issues/165
+    """
+    words = str(error).lower()
+    return isinstance(error, BadRequest) and ("can't parse entities" in words or "entities_too_long" in words)
 
 
 def unchanged(error: TelegramError) -> bool:

@@ -18,6 +18,8 @@ from .links import checked_link
 SPLITTABLE = ("bold", "italic", "underline", "strikethrough", "spoiler")
 QUOTES = ("blockquote", "expandable_blockquote")
 CODE = ("code", "pre")
+MOST_ENTITIES = 100
+"""The server ignores any further: https://github.com/rubenlagus/TelegramBots/issues/854"""
 _PRIORITY = {
     "blockquote": 0,
     "expandable_blockquote": 0,
@@ -107,7 +109,7 @@ def ordered(entities: Iterable[Entity]) -> list[Entity]:
 
 
 def tidy(formatted: FormattedText) -> FormattedText:
-    """What the server makes of a text: control characters out, entities repaired, both ends trimmed.
+    """What the server makes of a text: control characters out, entities repaired and counted, both ends trimmed.
 
     Raises ApiError 400 for entities outside the text and for a text with nothing visible in it.
     """
@@ -117,7 +119,7 @@ def tidy(formatted: FormattedText) -> FormattedText:
     text, entities = _trim(text, entities)
     if not text:
         raise bad_request("text must be non-empty")
-    return FormattedText(text, tuple(ordered(entities)))
+    return FormattedText(text, tuple(ordered(entities)[:MOST_ENTITIES]))
 
 
 _CONTROL = re.compile(r"[\x00-\x09\x0b\x0c\x0e-\x1f]")

@@ -36,6 +36,7 @@ HAIR, GAP = "\u200a", "\u200b"
         ("```\n  far in\n```", "```\n  far in```"),
         ("> ```\n> a\n> b\n> ```", "> `a`\n> `b`"),
         ("|a|b|\n|-|-:|\n|1|2|", "```a │ b\n──┼──\n1 │ 2```"),
+        ("**[lamp](http://hub:8123/)** on", "*lamp* (http://hub:8123/) on"),
     ],
 )
 def test_whatsapp(markdown: str, expected: str) -> None:

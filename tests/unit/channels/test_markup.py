@@ -39,6 +39,7 @@ def test_inline_styles(markdown: str, expected: str) -> None:
         ("<https://e.org/>", "https://e.org/"),
         ("<me@e.org>", "me@e.org"),
         ("[file](notes/today.md)", "file (notes/today.md)"),
+        ("[lamp](http://hub:8123/a_b?c=1&d)", "lamp (http://hub:8123/a_b?c=1&amp;d)"),
         ("[bad](javascript:alert(1))", "[bad](javascript:alert(1))"),
         ("![a chart](https://e.org/c.png)", '<a href="https://e.org/c.png">a chart</a>'),
         ("![](https://e.org/c.png)", "https://e.org/c.png"),

@@ -53,6 +53,31 @@ async def test_refused_formatting_goes_out_as_plain_text(tg: TelegramFake, chann
     assert [call.params.get("parse_mode") for call in tg.calls("sendMessage")] == ["HTML", None]
 
 
+async def test_more_links_than_telegram_takes_in_one_message_go_out_plain(
+    tg: TelegramFake, channel: TelegramChannel
+) -> None:
+    tg.faults.error("sendMessage", 400, "Bad Request: ENTITIES_TOO_LONG")
+
+    await channel.send(piece("**See** [here](https://e.org/)"))
+
+    assert [message.text for message in tg.answers(42)] == ["See here (https://e.org/)"]
+
+
+async def test_no_piece_has_more_formatting_than_telegram_shows(
+    tg: TelegramFake, channel: TelegramChannel
+) -> None:
+    text = "\n".join(f"- **{n}**: [x](https://e.org/{n})" for n in range(110))
+
+    for part in channel.split(text):
+        await channel.send(piece(part))
+
+    shown = [entity for message in tg.answers(42) for entity in message.entities]
+    assert [one["url"] for one in shown if one["type"] == "text_link"] == [
+        f"https://e.org/{n}" for n in range(110)
+    ]
+    assert len([one for one in shown if one["type"] == "bold"]) == 110
+
+
 @pytest.mark.parametrize(
     "text", ["[only]: https://e.org", "\ud83d half a character", "&lt;b&gt; <b>", "\x00\x01 x"]
 )
