@@ -58,8 +58,8 @@ class Workers(Protocol):
         """Have it done in the background; the result comes into the session. Returns its name. Raises ToolError."""
         ...
 
-    async def running(self, session: str) -> Sequence[str]:
-        """One line for each task in the background of this session."""
+    async def running(self, session: str) -> Output:
+        """One line for each task in the background of this session; "" for none."""
         ...
 
     async def cancel(self, session: str, name: str) -> bool: ...

@@ -27,7 +27,7 @@ from bot.desk import Desk, Output, Task, ToolContext, ToolError
 from bot.gateway.approvals import Approvals
 from bot.gateway.bus import Bus
 from bot.purse import Purse
-from bot.safety.rules import Role, Situation, Trust
+from bot.safety.rules import Role, Situation, Trust, worst
 from bot.storage import turns, workers
 from bot.storage.database import Transaction
 from bot.storage.tables import Inbox, Outbox
@@ -139,10 +139,11 @@ class Workers:
         self._start(row)
         return f"task {number}"
 
-    async def running(self, session: str) -> Sequence[str]:
+    async def running(self, session: str) -> Output:
         """One line for each task in the background of a session: its name, how long it runs, what it did last."""
         core = self._house.core()
-        return await core.database.read(partial(workers.progress, session=session, now=core.clock()))
+        found = await core.database.read(partial(workers.progress, session=session, now=core.clock()))
+        return Output("\n".join(line for line, _ in found), worst(*(Trust(trust) for _, trust in found)))
 
     async def cancel(self, session: str, name: str) -> bool:
         """End a task in the background; what it did so far is told in its session."""
@@ -255,9 +256,11 @@ class Workers:
         tells the person.
         """
         now, stored = self._house.core().clock(), list[Inbox]()
+        # The task's own label too: a record may have ended before it held anything.
+        trust = worst(_loaded(record.turn).trust, record.trust)
 
         def deliver(s: Transaction) -> None:
-            stored[:] = workers.deliver(s, record.turn, text, record.trust.value, now)
+            stored[:] = workers.deliver(s, record.turn, text, trust.value, now)
 
         await record.finish([], result, deliver)
         self._house.bus.put(stored)

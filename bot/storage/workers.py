@@ -24,13 +24,17 @@ def background(s: Db, session: str = "") -> list[Turn]:
     return list(s.exec(query.order_by(col(Turn.id))))
 
 
-def progress(s: Db, session: str, now: float) -> list[str]:
-    """One line for each task of a session: its number, what it is, how long it runs, how many steps it took."""
+def progress(s: Db, session: str, now: float) -> list[tuple[str, str]]:
+    """(line, label) of each task of a session: its number, what it is, how long it runs, how many steps it took; and
+    whose words say so.
+    """
     lines = []
     for turn in background(s, session):
         steps = s.exec(select(func.count()).where(Message.turn == turn.id, Message.role == "assistant")).one()
-        task = str((turn.task or {}).get("task", ""))[:120]
-        lines.append(f"task {turn.id}: {task} ({now - turn.started_at:.0f} s, {steps} steps)")
+        task = turn.task or {}
+        what = str(task.get("task", ""))[:120]
+        line = f"task {turn.id}: {what} ({now - turn.started_at:.0f} s, {steps} steps)"
+        lines.append((line, str(task["trust"])))
     return lines
 
 

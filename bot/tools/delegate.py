@@ -37,8 +37,9 @@ async def spawn(context: ToolContext, arguments: TaskArguments) -> str:
     return f"Started as {name}. Its result will come into this conversation by itself; don't wait for it."
 
 
-async def running(context: ToolContext, _arguments: NoArguments) -> str:
-    return "\n".join(await context.desk.workers.running(context.session)) or "Nothing runs in the background."
+async def running(context: ToolContext, _arguments: NoArguments) -> Output:
+    found = await context.desk.workers.running(context.session)
+    return found if found.text else Output("Nothing runs in the background.")
 
 
 async def cancel(context: ToolContext, arguments: CancelArguments) -> str:

@@ -59,8 +59,8 @@ class Idle:
     async def spawn(self, context: ToolContext, task: Task) -> str:
         raise ToolError("There is no other model.")
 
-    async def running(self, session: str) -> Sequence[str]:
-        return ()
+    async def running(self, session: str) -> Output:
+        return Output("")
 
     async def cancel(self, session: str, name: str) -> bool:
         return False
