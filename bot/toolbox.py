@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 __all__ = ["Act", "Kit", "Output", "ToolContext", "ToolError", "ToolFunction", "ToolSpec", "Toolbox"]
 
+_ABROAD = frozenset({Act.SEARCH, Act.FETCH, Act.FETCH_OTHER})
+
 
 class Kit(StrEnum):
     """Who holds a tool where Main hands work to a runner; where it doesn't, it holds all of them."""
@@ -179,7 +181,9 @@ class Toolbox:
         except TimeoutError:
             return ToolResult(f"{function.name} was stopped after {function.timeout:g} seconds.", ok=False)
         except ToolError as error:
-            return ToolResult(valid(str(error)), ok=False)
+            # What a server answers, and where it leads, stands in the error.
+            trust = Trust.UNTRUSTED if prepared.act in _ABROAD else Trust.OWN
+            return ToolResult(valid(str(error)), ok=False, trust=trust)
         except OSError as error:
             return ToolResult(f"{function.name} failed: {error.strerror or error}", ok=False)
         except PassesThrough:

@@ -12,9 +12,13 @@ from pathlib import Path
 import pytest
 from pypdf import PdfWriter
 
+from bot.config import Config
+from bot.config.schema import ToolsSettings, WebSettings
 from bot.safety.network import Page
-from bot.toolbox import ToolError
-from bot.tools.web import parse_duckduckgo, readable
+from bot.safety.rules import Trust
+from bot.toolbox import Toolbox, ToolContext, ToolError
+from bot.tools.web import SPEC, parse_duckduckgo, readable
+from providers.types import ToolCall
 from tests.fakes.llm import LLMFake, Reply
 from tests.journey.conversation import provider, talking, trusted
 
@@ -147,3 +151,22 @@ def test_a_long_page_is_read_without_what_nobody_sees() -> None:
     text = readable(Page("https://a.example/", 200, "text/html", body.encode(), cut=False))
     assert text.endswith("words\nthe end")
     assert "evil" not in text
+
+
+async def test_a_failure_may_be_in_a_pages_words(tmp_path: Path) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = (await reader.readuntil(b"\r\n\r\n")).split()[1]
+        moved = b"302 Found\r\nlocation: /obey-me"
+        status = moved if asked == b"/" else b"404 Not Found"
+        writer.write(b"HTTP/1.1 " + status + b"\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        host = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        allowed = Config(tools=ToolsSettings(web=WebSettings(allow=[host])))
+        context = ToolContext(tmp_path, "owner", lambda: 0.0, allowed, words=(f"http://{host}/",))
+        call = ToolCall("1", "web_fetch", {"url": f"http://{host}/"})
+        result = await Toolbox([SPEC]).run(call, context)
+    assert "obey-me" in result.text
+    assert result.trust is Trust.UNTRUSTED
