@@ -43,11 +43,12 @@ class Reception:
             one = await self._read(update, me)
             if one is not None and (one.private or self._groups):
                 batch.append((update, await self._moved.at_home(one)))
-        messages = self._recent.sifted(batch)
+        recent = self._recent.copy()
+        messages = recent.sift(batch)
         if messages:
             await take(messages)
             self.received_at = time.time()
-        self._recent.note(batch)
+        self._recent = recent
 
     async def finish(self, update: Update) -> None:
         """Show that a press was taken. What Telegram has forgotten meanwhile is nobody's loss."""

@@ -295,6 +295,50 @@ async def test_all_of_an_album_is_for_the_bot_if_one_of_it_is(tg: TelegramFake) 
         assert all(message.more_follows for message in inbox.messages)
 
 
+async def test_files_of_an_album_count_though_the_caption_that_calls_the_bot_comes_last() -> None:
+    async with TelegramFake(privacy=False) as group:
+        inbox = Inbox()
+        async with running(channel_for(group), inbox):
+            album = {"media_group_id": "9"}
+            for number, caption in enumerate(("", "", "@fake_bot sum up", "")):
+                group.user_sends(-100, "document", b"a", caption=caption, extra=album)
+                await group.wait_for(lambda: not group.pending_updates and len(inbox.offered) > number)  # noqa: B023 -- at once
+        meant = [message for message in inbox.messages if message.addressed]
+    assert [message.text for message in meant] == ["", "", "sum up", ""]
+    assert len({message.key for message in meant}) == 4
+
+
+async def test_the_rest_of_a_long_text_that_calls_the_bot_is_for_it_too() -> None:
+    async with TelegramFake(privacy=False) as group:
+        inbox = Inbox()
+        long = "word " * 815
+        group.user_says(-100, f"@fake_bot {long}")
+        group.user_says(-100, "what do they want?", user_id=1002)
+        group.user_says(-100, long)
+        group.user_says(-100, "the end")
+        group.user_says(-100, "now for you, Ben")
+        group.user_says(-100, f"@fake_bot {long}", user_id=1002, date=1_700_000_000)
+        group.user_says(-100, "no part of it", user_id=1002, date=1_700_000_060)
+        async with running(channel_for(group), inbox):
+            await group.wait_for(lambda: len(inbox.messages) == 7)
+    assert [one.addressed for one in inbox.messages] == [True, False, True, True, False, True, False]
+
+
+@pytest.mark.parametrize("last", ["four", "one"])
+async def test_two_changes_that_come_together_are_one_change(tg: TelegramFake, last: str) -> None:
+    inbox = Inbox()
+    said = tg.user_says(42, "one")
+    async with running(channel_for(tg), inbox):
+        await tg.wait_for(lambda: inbox.messages and not tg.pending_updates)
+        tg.user_edits(42, said.message_id, "three")
+        tg.user_edits(42, said.message_id, last)
+        await tg.wait_for(lambda: len(inbox.messages) == 2)
+    assert [(message.text, message.edits) for message in inbox.messages] == [
+        ("one", ""),
+        (last, str(said.message_id)),
+    ]
+
+
 async def test_everything_in_a_group_can_be_meant_for_the_bot() -> None:
     async with TelegramFake(privacy=False) as tg:
         inbox = Inbox()
