@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 import time
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
 
@@ -41,11 +43,22 @@ class RecallArguments(BaseModel):
 
 
 async def remembers(context: ToolContext, arguments: RememberArguments) -> Act:
-    """Whether the person has said it themselves in this turn: most of its words are theirs."""
-    own = " ".join(context.words).casefold()
-    words = [word for word in arguments.fact.casefold().split() if len(word) > 3]
-    said = words and sum(word.strip(".,;:!?") in own for word in words) >= 0.6 * len(words)
+    """Whether the person has said it themselves in this turn: all its words are theirs, but for endings and the
+    shortest. A few others among them could be what text from outside wants.
+    """
+    own = _words(" ".join((context.person, *context.words)))
+    words = [word for word in _words(arguments.fact) if len(word) > 3 or not word.isalpha()]
+    said = bool(words) and all(_is_among(word, own) for word in words)
     return Act.NOTE if said and not arguments.shared else Act.REMEMBER
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.casefold())
+
+
+def _is_among(word: str, own: Sequence[str]) -> bool:
+    beginning = word[: max(4, len(word) - 2)]
+    return word in own or (word.isalpha() and any(one.startswith(beginning) for one in own))
 
 
 async def remember(context: ToolContext, arguments: RememberArguments) -> str:
