@@ -113,7 +113,10 @@ def _each(copies: list[Copy], workspace: Path, *, write: bool) -> Copied:
         try:
             if os.path.lexists(target):
                 there += 1
-                if not filecmp.cmp(one.source, target, shallow=False):
+                if filecmp.cmp(one.source, target, shallow=False):
+                    # Copied by an import that may have ended before it could say so.
+                    untrusted += [] if one.own else [str(one.to)]
+                else:
                     text = "is there already with something else in it, and stays"
                     notes.append(Note(Fate.TODO, str(one.source), str(target), text))
                 continue

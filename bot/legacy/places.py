@@ -40,7 +40,11 @@ class Places:
                 ]
                 for turn in talk.turns
             ]
-            out.setdefault(address, PastTalk(address, person, bool(person), turns))
+            if address in out:
+                text = "is with the same chat as another one, which is kept, and was left out"
+                self._notes.append(Note(Fate.DROPPED, f"conversation {talk.key!r}", "", text))
+                continue
+            out[address] = PastTalk(address, person, bool(person), turns)
         return list(out.values())
 
     def reminders(self, found: list[Errand], now: float) -> list[Reminder]:
