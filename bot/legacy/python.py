@@ -317,11 +317,20 @@ class _Python:
         for fence in (("tools", "restrictToWorkspace"), ("tools", "exec", "restrictToWorkspace")):
             text = "always so: commands run in a sandbox, and files outside of the workspace are out of reach"
             old.about(Fate.KEPT if old.flag(*fence) else Fate.CHANGED, fence, text)
-        if allowed := old.texts("tools", "ssrfWhitelist"):
-            self._maker.put(("tools", "web", "allow"), allowed, ("tools", "ssrfWhitelist"))
+        self._allowed(("tools", "ssrfWhitelist"))
         for name in old.names("tools", "mcpServers"):
             old.note(Fate.DROPPED, ("tools", "mcpServers", name), "", "servers of tools can't be added here")
         self._transcription()
+
+    def _allowed(self, path: tuple[str, ...]) -> None:
+        """What of the own network may be read: whole ranges of it there, single hosts here."""
+        listed = self.old.texts(*path) or []
+        whole = [one for one in listed if "/" in one]
+        if hosts := [one for one in listed if "/" not in one]:
+            self._maker.put(("tools", "web", "allow"), hosts, path)
+        if whole:
+            text = f"{', '.join(whole)}: name each host that is to be read; a range of them can't be allowed here"
+            self.old.note(Fate.TODO, path, "tools.web.allow", text)
 
     def _is_off(self, *path: str) -> bool:
         return self.old.has(*path) and not self.old.flag(*path, default=True)

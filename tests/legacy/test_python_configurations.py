@@ -159,3 +159,13 @@ def test_mail_whose_sender_was_not_checked_is_pointed_out() -> None:
 
     assert found.notes(Fate.UNSAFE, "channels.email.verifyDkim")
     assert found.notes(Fate.UNSAFE, "channels.email.imapUseSsl")
+
+
+def test_ranges_of_the_own_network_are_not_said_to_be_open() -> None:
+    old = example("python")
+    old["tools"]["ssrfWhitelist"] = ["192.168.0.0/16", "10.0.0.5"]
+    found = converted(old)
+
+    assert found.toml["tools"]["web"]["allow"] == ["10.0.0.5"]
+    (note,) = found.notes(Fate.TODO, "ssrfWhitelist")
+    assert "192.168.0.0/16" in note.text
