@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from telegram import Animation, Audio, Document, ExternalReplyInfo, Message, PhotoSize, Video, VideoNote
+from telegram import (
+    Animation,
+    Audio,
+    Document,
+    ExternalReplyInfo,
+    Message,
+    MessageEntity,
+    PhotoSize,
+    Video,
+    VideoNote,
+)
 
 from channels.types import Attachment, Media, Quote
 
@@ -55,6 +65,17 @@ def described(holder: Holder) -> str:
     if holder.voice:
         return "[a voice message]"
     return next((f"[{words}]" for field, *_, words in _FILES if getattr(holder, field)), "")
+
+
+def links(message: Message) -> str:
+    """Where links lead whose labels don't say it, a line each."""
+    raw = (message.text or message.caption or "").encode("utf-16-le", "surrogatepass")
+    lines = []
+    for entity in message.entities or message.caption_entities:
+        label = raw[2 * entity.offset : 2 * (entity.offset + entity.length)].decode("utf-16-le", "replace")
+        if entity.type == MessageEntity.TEXT_LINK and entity.url and label not in entity.url:
+            lines.append(f"[“{label}” leads to {entity.url}]")
+    return "\n".join(lines)
 
 
 def told(holder: Holder) -> str:

@@ -18,7 +18,7 @@ from telegram import (
 )
 
 from channels.adapters.telegram.calls import is_reply_to, without_calls
-from channels.adapters.telegram.content import files, told
+from channels.adapters.telegram.content import files, links, told
 from channels.adapters.telegram.quotes import foreign, quoted_files, quotes
 from channels.markup import utf16_units
 from channels.types import Address, Inbound, Sender
@@ -62,9 +62,9 @@ def _message(message: Message, me: User, *, everything: bool, edited: bool) -> I
     group = message.chat.type in _GROUPS
     strange = foreign(message)
     written, called = (raw, None) if strange else without_calls(raw, message, me)
-    written = "\n\n".join(filter(None, (written, told(message))))
+    written = "\n\n".join(filter(None, (written, links(message), told(message))))
     attachments = files(message, spoken=not strange)
-    if not (raw if edited else written or attachments):
+    if not (attachments or (raw if edited else written)):
         return None  # a service message, a place that moves, or something new
     reference = str(message.message_id)
     return Inbound(

@@ -18,7 +18,7 @@ from telegram import (
 )
 
 from channels.adapters.telegram.calls import answered
-from channels.adapters.telegram.content import described, files, passed_on, told
+from channels.adapters.telegram.content import described, files, links, passed_on, told
 from channels.types import Attachment, Quote, Whose
 
 _LONGEST_NAME = 60
@@ -57,7 +57,8 @@ def _answered(message: Message, me: User) -> Iterator[Quote]:
     if replied is None:
         return
     part = message.quote.text if message.quote is not None else ""
-    words = part or replied.text or replied.caption or told(replied) or described(replied)
+    whole = "\n\n".join(filter(None, (replied.text or replied.caption, links(replied))))
+    words = part or whole or told(replied) or described(replied)
     if not words:
         return
     whose = _whose(replied, message.from_user, me)

@@ -27,13 +27,14 @@ class Recent:
     """Files of albums in which it was not, so far."""
     _cut: dict[str, datetime] = field(default_factory=dict)
     """Whose last message is the beginning of a long text for the bot, and when it was sent."""
-    _words: dict[tuple[int, int], str] = field(default_factory=dict)
+    _words: dict[tuple[int, int], tuple[str, str]] = field(default_factory=dict)
+    """What messages say, and the file that they hold."""
 
     def copy(self) -> Recent:
         return Recent(dict(self._called), dict(self._aside), dict(self._cut), dict(self._words))
 
     def sift(self, batch: Sequence[Read]) -> list[Inbound]:
-        """A batch with its albums and long texts whole and without edits that changed no word. It is remembered."""
+        """A batch with its albums and long texts whole and without edits that changed nothing. It is remembered."""
         self._called |= {album: None for update, one in batch if one.addressed and (album := _album(update))}
         found: list[Inbound] = []
         for update, one in batch:
@@ -49,7 +50,9 @@ class Recent:
 
     def _unchanged(self, message: Message) -> bool:
         """Telegram also tells of edits that no reader sees, such as a link's preview that was found."""
-        place, words = (message.chat.id, message.message_id), message.text or message.caption or ""
+        held = message.photo[-1] if message.photo else message.effective_attachment
+        place = message.chat.id, message.message_id
+        words = message.text or message.caption or "", getattr(held, "file_unique_id", "")
         known, self._words[place] = self._words.get(place), words
         return known == words
 

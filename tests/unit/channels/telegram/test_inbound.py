@@ -74,6 +74,16 @@ def test_a_reply_to_the_bot_addresses_it() -> None:
     assert in_group("and now?", reply_to_message=other) == ("and now?", False)
 
 
+def test_where_a_link_leads_is_read_though_its_label_does_not_say_it() -> None:
+    label = {"type": "text_link", "offset": 9, "length": 4, "url": "https://e.org/a"}
+    itself = {"type": "text_link", "offset": 14, "length": 5, "url": "https://e.org/"}
+    mention = {"type": "mention", "offset": 20, "length": 9}
+
+    text, _ = in_group("🚀🚀 see here e.org @nano_bot", entities=[label, itself, mention])
+
+    assert text == "🚀🚀 see here e.org\n\n[“here” leads to https://e.org/a]"
+
+
 def test_a_mention_by_name_addresses() -> None:
     entity = {"type": "text_mention", "offset": 0, "length": 4, "user": ME.to_dict()}
 
@@ -207,6 +217,13 @@ def test_an_edited_caption_brings_its_picture_again() -> None:
 
     assert found is not None
     assert (found.text, len(found.attachments), found.more_follows) == ("this one", 1, False)
+
+
+def test_another_picture_is_an_edit_too() -> None:
+    found = edited(photo=PHOTO)
+
+    assert found is not None
+    assert (found.text, len(found.attachments), found.edits) == ("", 1, "5")
 
 
 def test_a_place_that_moves_is_no_edit() -> None:

@@ -36,6 +36,18 @@ def test_a_reply_quotes_what_it_answers(by: dict[str, Any], whose: Whose, source
     assert answer(replied(by, text="first")).quotes == (Quote("first", source, whose, "3"),)
 
 
+def test_where_links_lead_that_are_answered_or_forwarded_is_quoted() -> None:
+    link = {"type": "text_link", "offset": 0, "length": 4, "url": "https://e.org/a"}
+    origin = {"type": "hidden_user", "date": 1, "sender_user_name": "Bob"}
+
+    (answered,) = answer(replied(BOB, text="here", entities=[link])).quotes
+    forwarded = read(photo=PHOTO, caption="here", caption_entities=[link], forward_origin=origin)
+
+    assert answered.text == "here\n\n[“here” leads to https://e.org/a]"
+    assert forwarded is not None
+    assert forwarded.quotes[0].text == "here\n\n[“here” leads to https://e.org/a]"
+
+
 def test_the_part_that_was_picked_counts_instead_of_the_whole() -> None:
     (quote,) = answer(replied(BOB, text="one two three"), quote={"text": "two", "position": 4}).quotes
 

@@ -262,6 +262,19 @@ async def test_what_was_edited_before_it_was_fetched_comes_once_as_it_is_now(tg:
     ]
 
 
+async def test_a_picture_that_is_replaced_below_the_same_words_is_a_change(tg: TelegramFake) -> None:
+    inbox = Inbox()
+    tg.user_sends(42, "photo", b"a", caption="what is this?")
+    async with running(channel_for(tg), inbox):
+        await tg.wait_for(lambda: inbox.messages and not tg.pending_updates)
+        (said,) = tg.chat(42)
+        other = [{"file_id": "other", "file_unique_id": "other", "width": 1, "height": 1}]
+        edited = {**tg.world.message_json(said), "edit_date": 1_700_000_000, "photo": other}
+        tg.updates.add("edited_message", edited)
+        await tg.wait_for(lambda: len(inbox.messages) == 2)
+    assert inbox.messages[1].attachments[0].ref == "other"
+
+
 async def test_an_edit_that_could_not_be_stored_is_offered_again(tg: TelegramFake) -> None:
     inbox = Inbox()
     said = tg.user_says(42, "one")
