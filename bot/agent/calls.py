@@ -113,7 +113,7 @@ class Calls:
         if decision.verdict is Verdict.REFUSE:
             return ToolResult(f"Not done: {decision.reason}.", ok=False)
         if decision.verdict is Verdict.ASK:
-            approval = self._record.approval_of(call)
+            approval = self._record.take_approval(call)
             if approval is None or approval.digest != digest(call):
                 raise self._asked(call, prepared, decision)
             if approval.state is ApprovalState.PENDING:

@@ -225,9 +225,9 @@ class Record:
                 found.append((calls.pop(0), message.content))
         return found
 
-    def approval_of(self, call: ToolCall) -> Approval | None:
-        """What was asked about a call, if it was."""
-        return self._approvals.get(call.id)
+    def take_approval(self, call: ToolCall) -> Approval | None:
+        """What was asked about a call, if it was; once, as a later call may have the same id."""
+        return self._approvals.pop(call.id, None)
 
     def did(self, deed: Deed) -> None:
         """Note a tool's call for the audit log, durable with the next `save`."""

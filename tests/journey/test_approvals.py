@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from bot.gateway.people import Roster
@@ -75,6 +76,25 @@ async def test_a_yes_is_good_for_one_call(tmp_path: Path) -> None:
         assert again.answers == []
         assert "Nothing is open" in again.replies[0]
         assert files.joinpath("plan.md").read_text() == "mine again"
+
+
+async def test_a_yes_is_good_for_one_call_of_a_server_that_counts_from_zero_each_time(tmp_path: Path) -> None:
+    files = workspace(tmp_path)
+
+    def zero(reply: Reply) -> Reply:
+        return replace(reply, calls=tuple(replace(call, id="call_0") for call in reply.calls))
+
+    async with (
+        LLMFake(zero(READ), zero(OVERWRITE), zero(OVERWRITE), Reply("Twice.")) as llm,
+        talking(tmp_path, config(llm)) as chat,
+    ):
+        first = await chat.ask("what does the mail say?")
+        second = await chat.ask(f"/approve {first.code}")
+        assert second.answers == []
+        assert second.code != first.code
+        files.joinpath("plan.md").write_text("mine again")
+        assert (await chat.ask(f"/approve {second.code}")).answer == "Twice."
+        assert files.joinpath("plan.md").read_text() == "evil"
 
 
 async def test_the_question_holds_up_nobody_and_survives_a_kill(tmp_path: Path) -> None:
