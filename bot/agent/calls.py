@@ -174,8 +174,11 @@ def digest(call: ToolCall) -> str:
 
 
 def question(call: ToolCall, approval: Approval) -> str:
-    """What is asked: the whole call, so that nobody says yes to a part of it."""
-    shown = json.dumps(dict(call.arguments), indent=1, ensure_ascii=False)
+    """What is asked: the whole call, so that nobody says yes to a part of it. Letters that nobody sees, or that change
+    the order in which others are read, are spelled out.
+    """
+    exact = json.dumps(dict(call.arguments), indent=1, ensure_ascii=False)
+    shown = "".join(c if c.isprintable() or c == "\n" else f"\\u{ord(c):04x}" for c in exact)
     return (
         f"🔐 May I do this? {approval.reason[:1].upper()}{approval.reason[1:]}.\n\n"
         f"**{call.name}**\n```json\n{shown}\n```\n"
