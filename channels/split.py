@@ -22,6 +22,14 @@ _REPEATED = 4
 _SENTENCE_END = re.compile(r"[.!?…][\"')\]*_\u00bb\u2019\u201d]*\s+|[\u3002\uff01\uff1f]\s*")
 _SPACE = re.compile(r"\s+")
 
+_DEFINITION = re.compile(
+    r"^ {0,3}\[([^]\[]+)\]:[ \t]*(?:<([^<>\n]+)>|([^\s<>]+))[ \t]*(?:[ \t][\"'(].*)?$", re.MULTILINE
+)
+_REFERENCE = re.compile(
+    r"\\.|(?<!`)(`++)(?:.*?[^`])\1(?!`)|\[([^]\[]+)\](?:\[([^]\[]*)\])?(?![(:\[])", re.DOTALL
+)
+"""A link whose address is defined elsewhere; an escape or code first, since nothing in them is one."""
+
 Measure = Callable[[Sequence[Event]], int]
 """How long a channel finds a rendered text, in the units of its limit."""
 
@@ -46,6 +54,8 @@ def split(markdown: str, limit: int, measure: Measure = seen) -> list[str]:
     pieces = []
     repeated, rest = 0, well_formed(markdown)
     room = _Room(limit, measure)
+    if room.fits(rest) is None:
+        rest = _referred(rest)
     while (events := room.fits(rest)) is None:
         piece, repeated, rest = _cut(rest, repeated, room)
         if visible(parse(piece)).strip():
@@ -64,6 +74,21 @@ class _Room:
             return None
         events = parse(text)
         return events if self.measure(events) <= self.limit else None
+
+
+def _referred(text: str) -> str:
+    """With the addresses of links at the links, so that no piece needs what stands in another."""
+    addresses = {_label(found[1]): found[2] or found[3] for found in _DEFINITION.finditer(text)}
+
+    def link(found: re.Match[str]) -> str:
+        address = addresses.get(_label(found[3] or found[2] or ""))
+        return f"[{found[2]}](<{address}>)" if address else found[0]
+
+    return _REFERENCE.sub(link, text) if addresses else text
+
+
+def _label(written: str) -> str:
+    return " ".join(written.split()).casefold()
 
 
 def _cut(text: str, repeated: int, room: _Room) -> tuple[str, int, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from channels.markup import parse, visible
+from channels.markup import Mark, Style, parse, visible
 from channels.split import split
 
 LINE = "word " * 9 + "word."
@@ -44,6 +44,26 @@ def test_a_cut_avoids_links_and_bold_text() -> None:
     text = "word " * 15 + "[a long label of a link](https://e.org/) and more"
 
     assert split(text, 100) == [("word " * 15).strip(), "[a long label of a link](https://e.org/) and more"]
+
+
+def test_links_whose_addresses_stand_at_the_end_lead_there_from_every_piece() -> None:
+    said = f"{LINE} See [the *plan*][a], [The Costs] and [b][], not `x[a]` or \\[a]."
+    code = "```\nlist[a]\n```"
+    ends = "[A]: https://e.org/plan\n[the costs]: <https://e.org/costs> 'All'\n[b]: https://e.org/b\n"
+
+    pieces = split(f"{said}\n\n{code}\n\n{said}\n\n{ends}", 220)
+
+    events = [event for piece in pieces for event in parse(piece)]
+    opened = [one.detail for one in events if isinstance(one, Mark) and one.style is Style.LINK]
+    assert len(pieces) > 1
+    assert opened[::2] == ["https://e.org/plan", "https://e.org/costs", "https://e.org/b"] * 2
+    assert [visible(parse(piece)).count("[a]") for piece in pieces] == [3, 2]
+
+
+def test_a_note_below_a_long_text_is_no_address() -> None:
+    text = f"{LINE} [1]\n\n{LINE}\n\n[1]: Smith and others, 2020"
+
+    assert "\n\n".join(split(text, 100)) == text
 
 
 def test_a_heading_stays_with_what_follows() -> None:
