@@ -247,6 +247,8 @@ class _Walker:
                 ends.append(end)
             elif token.type == "link_close":
                 self._out += ends.pop()
+            elif token.type == "image" and ends:  # links don't nest
+                self._out.append(token.content or str(token.attrGet("src") or ""))
             elif name in _STYLES:
                 (self._start if side == "open" else self._stop)(_STYLES[name])
             else:
@@ -303,6 +305,8 @@ def _label(following: Sequence[Token]) -> str:
 
 def _link(href: str, label: str) -> tuple[list[Event], list[Event]]:
     """What stands before and behind a link's label: marks, the target in brackets, or nothing if the label says it."""
+    if not label.strip():
+        return [], [f" ({href})"] if href else []
     if href in {label, f"mailto:{label}"}:
         return [Mark(Style.ADDRESS, href)], [Mark(Style.ADDRESS, href, closes=True)]
     if _LINKED.match(href):
