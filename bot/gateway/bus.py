@@ -1,9 +1,9 @@
 """Gives stored messages to turns: in order within a session, side by side across sessions, so many at once.
 
 A session with something to do has a lane and one task; an idle lane leaves. What is queued when a turn starts is
-joined into it, what arrives while it runs enters at its next step, and a turn that is busy or stuck holds up nobody
-but its own session. A message whose files are still being fetched waits for them, and so does what follows it. The
-rows in the database are the truth: a lane holds what a restart would find again.
+joined into it, what the same person writes while it runs enters at its next step, and a turn that is busy or stuck
+holds up nobody but its own session. A message whose files are still being fetched waits for them, and so does what
+follows it. The rows in the database are the truth: a lane holds what a restart would find again.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ class Lane:
         self.stopped = False
         self.revised = False
         """The turn is stopped because what it answers was changed by its writer."""
+        self.person = ""
+        """Who wrote what the running turn answers: in a group, others have turns, and rights, of their own."""
         self.answering: set[str] = set()
         """References of the messages that the running turn answers."""
         self.doomed = 0
@@ -58,8 +60,8 @@ class Lane:
         self._deadline: asyncio.Timeout | None = None
 
     def take(self) -> list[Inbox]:
-        """Take what is queued and may enter a turn: up to a message that stands alone (`/new`); in a turn that is
-        stopped, only what was asked before that.
+        """Take what is queued and may enter a turn: up to a message that stands alone (`/new`) or is another person's;
+        in a turn that is stopped, only what was asked before that.
         """
         taken: list[Inbox] = []
         while self.queue and self._enters(self.queue[0]):
@@ -69,7 +71,8 @@ class Lane:
     def _enters(self, row: Inbox) -> bool:
         if self.doomed:
             return not stands_alone(row)
-        return not self.stopped and not row.pending and not stands_alone(row)
+        may = not self.stopped and not row.pending and not stands_alone(row)
+        return may and row.person == self.person
 
     def lacks_files(self) -> bool:
         """Whether files of the first message are still being fetched, or of the rest that belongs to it."""
@@ -114,6 +117,7 @@ class Lane:
         """A turn starts; one whose messages were stopped while they waited ends as soon as it has taken them."""
         self.running, self.closed, self.revised, self._deadline = True, False, False, None
         self.stopped = self.doomed > 0 or self.halted > 0
+        self.person = self.unfinished[0].turn.person if self.unfinished else self.queue[0].person
         self.halted = max(self.halted - 1, 0)
         self.answering = {row.ref for one in list(self.unfinished)[:1] for row in one.rows}
 

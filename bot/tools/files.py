@@ -165,11 +165,13 @@ async def _trust(context: ToolContext, paths: Iterable[str], folders: frozenset[
     """Whose words these files hold, and the names of these folders."""
     if context.lent is None:
         return Trust.OWN
+    paths = list(paths)
     marked = await context.desk.database.read(origins.untrusted)
-    if folders & marked:
+    # No label can be kept of a name that is no text.
+    if folders & marked or any(valid(path) != path for path in (*folders, *paths)):
         return Trust.UNTRUSTED
     for path in paths:
-        names = parts_of(path)
+        names = list(PurePosixPath(path).parts)
         if (
             "/".join(names) in marked
             or names[0].casefold() == INBOX

@@ -80,6 +80,14 @@ class Conversation:
                 if heard.answers:
                     return heard
 
+    async def hear_question(self, seconds: float = 30.0) -> Heard:
+        """As `hear`, but wait for a question about something done elsewhere."""
+        async with asyncio.timeout(seconds):
+            while True:
+                heard = await self.hear(seconds)
+                if heard.questions:
+                    return heard
+
     async def hear(self, seconds: float = 20.0) -> Heard:
         """Everything until the bot has nothing left to do for this conversation."""
         heard = Heard()

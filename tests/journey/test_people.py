@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -273,6 +274,29 @@ async def test_nobodys_name_speaks_for_another_in_a_group(tmp_path: Path) -> Non
         said = it.llm.requests[-1].body["messages"][-1]["content"]
         assert "\n" not in said
         assert len(said) < 100
+
+
+async def test_in_a_group_each_is_answered_as_who_they_are(tmp_path: Path) -> None:
+    look = Reply.tool("clock")
+    async with house(tmp_path) as it:
+        it.chat.say("", chat="g", sender=ANN, private=False, invites=True)
+        await it.settled(it.chat)
+        it.llm.default = Reply.broken("hang")
+        it.chat.say("hello", chat="g", sender=ANN, private=False)
+        await it.llm.until(lambda: it.llm.concurrent == 1)
+        it.chat.say("the time?", chat="g", sender=BEN, private=False)
+        await it.settled(it.chat)
+        it.llm.push(look, Reply("Ten."))
+        it.llm.default = Reply("Hello.")
+        it.chat.say("/stop", chat="g", sender=ANN, private=False)
+        it.chat.say("and now?", chat="g", sender=BEN, private=False)
+        await it.chat.until(lambda: it.last("g").text == "Ten.")
+        with closing(sqlite3.connect(tmp_path / "data" / "nanobot.db")) as database:
+            did = database.execute("SELECT person FROM audit").fetchall()
+            answered = database.execute(
+                "SELECT t.person, i.person FROM inbox i JOIN turn t ON t.id = i.turn WHERE t.outcome = 'Answered'"
+            )
+            assert (did, list(answered)) == ([("ben",)], [("ben", "ben")])
 
 
 async def test_start_invites_and_lasts_as_long_as_its_sender_is_known(tmp_path: Path) -> None:

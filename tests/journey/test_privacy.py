@@ -106,7 +106,7 @@ async def test_a_command_sees_nothing_of_it(place: Home) -> None:
     assert "household.md" in await place.telegram(BOB, look)
     place.tg.user_says(GROUP, f"@fake_bot {look}", user_id=ANN)
     await place.llm.until(lambda: len(place.llm.requests) >= before + 3)
-    await place.chat.ask(f"/approve {(await place.chat.hear()).code}")
+    await place.chat.ask(f"/approve {(await place.chat.hear_question()).code}")
     await place.tg.wait_for_text(GROUP, "It said")
     assert SECRET not in heard(place, before)
 

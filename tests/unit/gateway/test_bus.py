@@ -16,9 +16,9 @@ from bot.supervisor import Supervisor
 ids = iter(range(1, 10_000))
 
 
-def row(session: str, text: str, *, more_follows: bool = False) -> Inbox:
+def row(session: str, text: str, *, more_follows: bool = False, person: str = "p") -> Inbox:
     return Inbox(
-        id=next(ids), channel="t", key=text, session=session, person="p", text=text,
+        id=next(ids), channel="t", key=text, session=session, person=person, text=text,
         more_follows=more_follows, sent_at=0.0, received_at=0.0,
     )  # fmt: skip
 
@@ -73,6 +73,26 @@ async def test_what_is_queued_is_one_turn(supervisor: Supervisor, turns: Turns) 
     bus.put([row("t:1", "a"), row("t:1", "b"), row("t:1", "c")])
     await settled(bus)
     assert turns.seen == [["a", "b", "c"]]
+
+
+async def test_what_another_person_writes_is_a_turn_of_its_own(supervisor: Supervisor, turns: Turns) -> None:
+    bus = Bus(turns.run, supervisor, limit=4)
+    bus.put([row("t:1", "a"), row("t:1", "b"), row("t:1", "c", person="q"), row("t:1", "d")])
+    await settled(bus)
+    assert turns.seen == [["a", "b"], ["c"], ["d"]]
+
+
+async def test_what_another_person_writes_during_a_turn_waits_for_its_end(
+    supervisor: Supervisor, turns: Turns
+) -> None:
+    turns.gate.clear()
+    bus = Bus(turns.run, supervisor, limit=4)
+    bus.put([row("t:1", "a")])
+    await turns.started.wait()
+    bus.put([row("t:1", "b", person="q"), row("t:1", "c")])
+    turns.gate.set()
+    await settled(bus)
+    assert turns.seen == [["a"], ["b"], ["c"]]
 
 
 async def test_what_arrives_during_a_turn_enters_it(supervisor: Supervisor, turns: Turns) -> None:
