@@ -118,15 +118,16 @@ def test_an_environment_without_pip_gets_the_command_for_uv() -> None:
 
 
 async def test_cancelling_ends_pip(tmp_path: Path) -> None:
-    started, ended = tmp_path / "started", tmp_path / "ended"
+    ended, said = tmp_path / "ended", asyncio.Event()
     endless = pip(
         f"import signal; signal.signal(signal.SIGTERM, lambda *_: (open({str(ended)!r}, 'w').close(), sys.exit(1))); "
-        f"open({str(started)!r}, 'w').close(); time.sleep(60)"
+        "print('Downloading a.whl', flush=True); time.sleep(60)"
     )
-    installing = asyncio.create_task(local.install(lambda _: None, lambda: NOTHING, endless))
+    installing = asyncio.create_task(
+        local.install(lambda line: said.set() if "a.whl" in line else None, lambda: NOTHING, endless)
+    )
     async with asyncio.timeout(30.0):
-        while not started.exists():
-            await asyncio.sleep(0.005)
+        await said.wait()
 
     installing.cancel()
     with pytest.raises(asyncio.CancelledError):
