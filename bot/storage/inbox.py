@@ -73,18 +73,19 @@ def store(s: Session, entries: Sequence[Entry]) -> list[Entry]:
 
 def recover(s: Session, channels: Sequence[str], at_once: int) -> OpenWork:
     """Everything unanswered on these channels. Counts the restart against the messages that may have been under way:
-    those of the first `at_once` sessions, since these have their turns first, and those that a turn had taken.
+    those that a turn had taken, and in the first `at_once` sessions, which have their turns first, those of the person
+    who is answered there first.
     """
     rows = s.exec(
         select(Inbox)
         .where(Inbox.state == InboxState.QUEUED, col(Inbox.channel).in_(channels))
         .order_by(col(Inbox.id))
     ).all()
-    begun: set[str] = set()
+    begun: dict[str, str] = {}
     for row in rows:
         if row.turn is not None or (len(begun) < at_once and not row.pending):
-            begun.add(row.session)
-        if row.session in begun:
+            begun.setdefault(row.session, row.person)
+        if row.turn is not None or begun.get(row.session) == row.person:
             row.attempts += 1
     asked = select(Turn).where(col(Turn.task).is_(None), col(Turn.parent).is_(None))
     turns = s.exec(asked.where(Turn.state == TurnState.RUNNING).order_by(col(Turn.id))).all()

@@ -30,9 +30,9 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
     await opened.aclose()
 
 
-def entry(key: str, at: Address = HERE, now: float = 0.0) -> Entry:
+def entry(key: str, at: Address = HERE, now: float = 0.0, person: str = "ann") -> Entry:
     row = Inbox(
-        channel=at.channel, key=key, session=str(at), person="ann", text=key, sent_at=now, received_at=now
+        channel=at.channel, key=key, session=str(at), person=person, text=key, sent_at=now, received_at=now
     )
     return Entry(row, at, private=True, replies=[outgoing(at, f"reply to {key}", now)])
 
@@ -78,6 +78,17 @@ async def test_recovery_finds_the_turns_under_way_and_counts_the_restart(databas
     assert [turn.id for turn in work.turns] == [begun.id]
     assert (await database.write(partial(inbox.recover, channels=["t"], at_once=8))).rows[0].attempts == 2
     assert (await database.write(partial(inbox.recover, channels=["off"], at_once=8))).rows[0].id == c.id
+
+
+async def test_a_restart_counts_against_nobody_who_waits_behind_another_persons_turn(
+    database: Database,
+) -> None:
+    a, b = (e.row for e in await take(database, entry("a"), entry("b", person="ben")))
+    await database.write(partial(inbox.recover, channels=["t"], at_once=8))
+    begun = Turn(session=KEY, path=[], started_at=0.0)
+    await database.write(partial(turns.record, turn=begun, step=Step([], [a.id or 0])))
+    work = await database.write(partial(inbox.recover, channels=["t"], at_once=8))
+    assert [(row.id, row.attempts) for row in work.rows] == [(a.id, 2), (b.id, 0)]
 
 
 async def test_a_stop_that_was_asked_for_counts_against_no_message(database: Database) -> None:
