@@ -76,8 +76,14 @@ def complaints(report: Mapping[str, Any]) -> Iterator[str]:
     for kind, channel in report.get("channels", {}).items():
         if not channel.get("up"):
             yield f"{kind} is down: {channel.get('detail') or 'no reason known'}"
-    if not report.get("models", {}).get("reasoning"):
+    answering = report.get("models", {}).get("reasoning", ())
+    if not answering:
         yield "no model to answer with; write anything in `nanobot chat`, and it says how to get one"
+    elif set(answering) <= set(report.get("resting", ())):
+        yield "no model can answer right now: all of them rest; `nanobot doctor` asks each"
+    for rest in (rest for provider in report.get("providers", ()) for rest in provider.get("rests", ())):
+        if rest.get("needs_owner"):
+            yield f"{rest.get('name') or rest['scope']} {rest['reason']}; only you can mend that"
 
 
 def render(report: Mapping[str, Any], now: float) -> str:

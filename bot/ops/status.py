@@ -60,6 +60,7 @@ class Status:
             "config": str(loaded.origin) if loaded.origin else None,
             "socket": str(self.socket),
             "models": self._routes(),
+            "resting": [str(candidate.route) for candidate, _ in self.models.resting("reasoning")],
             "choice": self.discovery.choice,
             "providers": [self._provider(one) for one in self.models.status()],
             "channels": {kind: asdict(channel.status) for kind, channel in self.channels.items()},
@@ -127,7 +128,13 @@ class Status:
             "roles": {role: models for role, models in roles.items() if models},
             "state": "resting" if one.rests else "ok" if one.asked else "unasked",
             "rests": [
-                {"scope": r.scope, "name": title(r.scope), "until": r.until, "reason": _reason(r)}
+                {
+                    "scope": r.scope,
+                    "name": title(r.scope),
+                    "until": r.until,
+                    "reason": _reason(r),
+                    "needs_owner": r.needs_owner,
+                }
                 for r in one.rests
             ],
         }

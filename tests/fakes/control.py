@@ -37,6 +37,7 @@ STATUS: Mapping[str, Any] = {
     "config": None,
     "socket": "/run/nanobot/control.sock",
     "models": {"reasoning": ["big/one", "small/two"], "rlm": ["small/two"]},
+    "resting": [],
     "choice": "both answered",
     "providers": [],
     "channels": {"terminal": {"up": True, "detail": "", "last_received_at": None, "last_sent_at": None}},

@@ -90,6 +90,9 @@ def provider(**changed: Any) -> dict[str, Any]:
     }
 
 
+REFUSED = {"scope": "credential:big", "name": "big's key", "until": NOW + 60, "reason": "was refused"}
+
+
 def test_each_provider_has_its_line() -> None:
     waiting = provider(name="small", state="unasked", keys=2, roles={}, address="", kind="starter")
     screen = render(report(providers=[provider(), waiting]), NOW)
@@ -137,6 +140,11 @@ async def test_a_healthy_bot_is_well(control: FakeControl, options: Options) -> 
             "telegram is down: the token is refused",
         ),
         ({"models": {"reasoning": []}}, "no model to answer with"),
+        ({"resting": ["small/two", "big/one"]}, "no model can answer right now"),
+        (
+            {"providers": [provider(rests=[{**REFUSED, "needs_owner": True}])]},
+            "big's key was refused; only you can mend that",
+        ),
     ],
 )
 async def test_what_is_wrong_is_said_and_tells_scripts(
@@ -148,6 +156,17 @@ async def test_what_is_wrong_is_said_and_tells_scripts(
 
     assert not well
     assert f"! {complaint}" in render(told, NOW)
+
+
+async def test_one_model_that_rests_by_itself_is_well(control: FakeControl, options: Options) -> None:
+    rests = [{**REFUSED, "needs_owner": False}]
+    changed = {"resting": ["big/one"], "providers": [provider(rests=rests)]}
+    control.replies["GET /v1/status"] = (200, {**STATUS, **changed})
+
+    told, well = await gather(options)
+
+    assert well
+    assert "!" not in render(told, NOW)
 
 
 async def test_warnings_are_shown_and_harm_nothing(control: FakeControl, options: Options) -> None:
