@@ -102,6 +102,8 @@ class Start:
     announce: Callable[[str], None] = log.warning
     serve_channels: bool = True
     """Whether the configured channels run; a terminal chat of its own leaves them to the daemon."""
+    goes_on: bool = True
+    """Whether what the last run left is gone on with; a command that only looks or decides leaves it alone."""
     look: Look = look_around
     """How models are found where none is configured."""
     clock: Callable[[], float] = time.time
@@ -329,7 +331,8 @@ async def opened(start: Start) -> AsyncIterator[App]:
         )
         await _serve_metrics(app, config, stack)
         await stack.enter_async_context(control.serving(served, app.status.socket, supervisor))
-        await app.recover()
+        if start.goes_on:
+            await app.recover()
         app.receive()
         for line in app.reloader.complaints():
             log.warning("%s", line)

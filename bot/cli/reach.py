@@ -33,12 +33,13 @@ def complain(line: str) -> None:
 
 @asynccontextmanager
 async def reaching(
-    options: Options, *, loaded: Loaded | None = None, drawing: bool = False
+    options: Options, *, loaded: Loaded | None = None, talking: bool = False, drawing: bool = False
 ) -> AsyncIterator[Client]:
     """A client of the running bot, else of one without channels in this process. Raises BotError.
 
-    For the latter, `loaded` is the configuration, where the caller has it already, and `drawing` says that the caller
-    draws on the terminal, so that the log has to stay away from it.
+    For the latter, `loaded` is the configuration, where the caller has it already; `talking` says that it also goes on
+    with what was left unanswered at the terminal, and `drawing` that the caller draws there, so that the log has to
+    stay away from it.
     """
     told = False
     while True:
@@ -49,7 +50,7 @@ async def reaching(
             return
         try:
             async with (
-                _opened(options, loaded or options.load(), drawing=drawing) as own,
+                _opened(options, loaded or options.load(), talking=talking, drawing=drawing) as own,
                 Client(own.status.socket) as client,
             ):
                 yield client
@@ -62,7 +63,7 @@ async def reaching(
 
 
 @asynccontextmanager
-async def _opened(options: Options, loaded: Loaded, *, drawing: bool) -> AsyncIterator[App]:
+async def _opened(options: Options, loaded: Loaded, *, talking: bool, drawing: bool) -> AsyncIterator[App]:
     """A bot in this process that serves the terminal alone; its log goes to a file, or with -v to standard error."""
     from bot import app  # noqa: PLC0415 -- the whole program; a client goes without
     from bot.ops import logs  # noqa: PLC0415 -- as above
@@ -75,7 +76,9 @@ async def _opened(options: Options, loaded: Loaded, *, drawing: bool) -> AsyncIt
         log = sys.stderr if seen else stack.enter_context(_log_file(data))
         redact = Redactor(secrets(loaded.config, options.env))
         logs.configure(redact, verbose=options.verbose, journal=False, stream=log)
-        start = app.Start(loaded, data, options.env, _give_way, serve_channels=False, redact=redact)
+        start = app.Start(
+            loaded, data, options.env, _give_way, serve_channels=False, goes_on=talking, redact=redact
+        )
         yield await stack.enter_async_context(app.opened(start))
 
 

@@ -25,7 +25,7 @@ async def question(options: Options, text: str) -> int:
     text = sys.stdin.read() if text == "-" else text
     if not text.strip():
         raise BotError("there is nothing to ask; put the question after -m, or into standard input with -m -")
-    async with reaching(options) as client:
+    async with reaching(options, talking=True) as client:
         await _mention_config(options, client)
         return await ask(client, text.strip(), lambda answer: print_answer(answer, sys.stdout), complain)
 
@@ -40,7 +40,7 @@ async def conversation(options: Options) -> None:
     for line in loaded.notices if loaded else ():
         complain(line)
     console = Console()
-    async with reaching(options, loaded=loaded, drawing=True) as client:
+    async with reaching(options, loaded=loaded, talking=True, drawing=True) as client:
         await _mention_config(options, client)
         console.print(greeting(await client.status()), style="dim", highlight=False, markup=False)
         console.print()

@@ -22,7 +22,7 @@ from bot.cli.client import Client, search
 from bot.paths import socket_candidates
 from bot.storage.lock import locked
 from tests.architecture.tree import ROOT
-from tests.fakes.llm import LLMFake, Reply
+from tests.fakes.llm import LLMFake, Pace, Reply
 
 _CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07")
 
@@ -157,6 +157,43 @@ async def test_an_answer_that_nobody_read_is_not_taken_for_this_ones(tmp_path: P
             answer = await machine.nanobot("chat", "-m", "two")
 
     assert answer == (0, "From now.\n", "From before.\n")
+
+
+async def test_commands_that_look_leave_alone_what_a_killed_daemon_left(tmp_path: Path) -> None:
+    """Each of them would count as a restart of the message, which is given up after a few, and ask the model anew."""
+    machine = Machine(tmp_path)
+    async with LLMFake(Reply("Never.", pace=Pace(hold="never")), Reply("At last.")) as llm:
+        machine.configure(llm.base_url)
+        async with machine.daemon() as daemon:
+            asking = asyncio.create_task(machine.nanobot("chat", "-m", "hello"))
+            await until(lambda: llm.received == 1)
+            daemon.kill()
+            assert (await asking)[0] == 1
+        for command in (("inbox",), ("outbox", "list"), ("sessions",), ("jobs", "list")):
+            code, out, err = await machine.nanobot(*command)
+            assert (code, err) == (0, ""), err
+            assert command != ("inbox",) or "hello" in out
+        assert llm.received == 1
+        with closing(sqlite3.connect(machine.data / "nanobot.db")) as db:
+            assert db.execute("SELECT state, attempts FROM inbox").fetchall() == [("queued", 0)]
+        async with machine.daemon():
+            await until(lambda: llm.received == 2)
+
+
+async def test_status_says_when_no_model_can_answer(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    async with LLMFake() as llm:
+        llm.default = Reply.error(401, {"error": {"message": "no such key"}})
+        machine.configure(llm.base_url)
+        async with machine.daemon():
+            before = await machine.nanobot("status")
+            await machine.nanobot("chat", "-m", "hello")
+            after = await machine.nanobot("status")
+
+    assert (before[0], "no model" in before[1]) == (0, False)
+    assert after[0] == 1
+    assert "! no model can answer right now" in after[1]
+    assert "! one's key was refused: no such key; only you can mend that" in after[1]
 
 
 async def test_a_stranger_is_let_in_without_a_daemon(tmp_path: Path) -> None:
