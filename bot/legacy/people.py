@@ -55,7 +55,7 @@ class Guests:
                     f"[people.*] {declared.person.name}",
                     f"an empty list let everybody in; here {how}",
                 )
-            elif found is not None:
+            elif old.has(*path) and old.is_blank(*path):
                 old.note(Fate.KEPT, path, "", f"nobody is listed; {how}")
             return
         if OPEN in found:

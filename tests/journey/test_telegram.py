@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -225,8 +224,7 @@ async def test_one_stuck_chat_does_not_delay_another(tmp_path: Path) -> None:
         await s.llm.until(lambda: s.llm.concurrent == 1)
         s.tg.add_chat(-6, "group")
         await invited(s, -6)
-        started = time.monotonic()
         s.tg.user_says(-6, "@fake_bot quick", user_id=ANN)
         await s.tg.wait_for_text(-6, "quick")
-        assert time.monotonic() - started < 2
+        assert s.llm.concurrent == 1
         s.llm.release("no")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from bot.legacy.made import Format
 from bot.legacy.notes import Fate
 from tests.legacy.conversion import converted, example
@@ -68,6 +70,15 @@ def test_whom_pairing_let_in_may_still_write() -> None:
     assert [p["telegram"] for p in found.toml["people"].values() if "telegram" in p] == [77]
     assert not found.notes(Fate.UNSAFE, "telegram")
     assert found.notes(Fate.DROPPED, "discord")
+
+
+@pytest.mark.parametrize("nobody", [[], None])
+def test_a_list_of_nobody_is_told(nobody: list[str] | None) -> None:
+    data = example("python")
+    data["channels"]["telegram"]["allowFrom"] = nobody
+
+    (told,) = converted(data).notes(Fate.KEPT, "channels.telegram.allowFrom")
+    assert told.text == "nobody is listed; unknown senders get a pairing code"
 
 
 def test_a_star_that_let_everybody_in_is_pointed_out() -> None:
