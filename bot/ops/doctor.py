@@ -142,22 +142,30 @@ async def database(patient: Patient) -> Findings:
     if not file.exists():
         yield Finding("ok", "database", "there is none yet")
         return
-    problem = await asyncio.to_thread(_damage, file)
+    try:
+        problem = await asyncio.to_thread(_damage, file)
+    except sqlite3.OperationalError as error:
+        # A full or failing disk, no right to read: nothing is known of the file, and a backup would only be older.
+        fix = "see that the disk has room and works, and that you may read the file; then look again"
+        yield Finding("error", "database", f"{file}: can't be read: {error}", fix)
+        return
     if problem:
         fix = "stop nanobot, move the file away, and put the last backup in its place"
-        yield Finding("error", "database", f"{file}: {problem}", fix)
+        yield Finding("error", "database", f"{file}: is damaged: {problem}", fix)
     else:
         yield Finding("ok", "database", f"whole, {file.stat().st_size / 1e6:.1f} MB")
 
 
 def _damage(file: Path) -> str:
-    """See https://sqlite.org/pragma.html#pragma_quick_check"""
+    """See https://sqlite.org/pragma.html#pragma_quick_check; raises OperationalError where it can't be tried."""
     try:
         with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=2.0)) as db:
             said = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.OperationalError:
+        raise
     except sqlite3.Error as error:
-        return f"can't be read: {error}"
-    return "" if said == "ok" else f"is damaged: {said.splitlines()[-1]}"
+        return str(error)
+    return "" if said == "ok" else str(said).splitlines()[-1]
 
 
 async def clock(patient: Patient) -> Findings:

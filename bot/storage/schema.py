@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +12,7 @@ from bot.errors import StorageError
 MIGRATIONS = Path(__file__).with_name("migrations")
 _FULL_CHECK_BYTES = 64 * 1024 * 1024
 """Up to this size the whole file is checked at start; beyond it that would delay the start by seconds."""
+_LEAST_FREE = 1_000_000
 
 RESTORING = ".restore-"
 """How the folder is called, beside the database, in which a restore unpacks (`bot.backup`)."""
@@ -64,9 +66,15 @@ def _revision(path: Path) -> str | None:
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
             return str(row[0]) if row else None
     except sqlite3.OperationalError as error:
-        raise StorageError(f"{path} can't be read: {error}") from None
+        raise unreadable(path, error, shutil.disk_usage(path.parent).free) from None
     except sqlite3.DatabaseError as error:
         raise _damaged(path, str(error)) from None
+
+
+def unreadable(path: Path, error: sqlite3.OperationalError, free: float) -> StorageError:
+    """`free` is what the disk has left, in bytes: even to read, SQLite makes a file beside the database."""
+    why = "; the disk is full: make room, nothing else is known to be wrong" if free < _LEAST_FREE else ""
+    return StorageError(f"{path} can't be read: {error}{why}")
 
 
 def _damaged(path: Path, what: str) -> StorageError:

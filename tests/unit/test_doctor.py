@@ -247,6 +247,18 @@ async def test_a_whole_database_and_a_damaged_one(tmp_path: Path) -> None:
     assert (finding.level, "backup" in finding.fix) == ("error", True)
 
 
+async def test_a_database_that_can_not_be_read_is_not_called_damaged(tmp_path: Path) -> None:
+    """With a full disk SQLite can't even read; who put a backup in the file's place then would lose what came since."""
+    one = patient(tmp_path)
+    (one.data / "nanobot.db").mkdir(parents=True)
+
+    (finding,) = [f async for f in database(one)]
+
+    assert (finding.level, "can't be read" in finding.text) == ("error", True)
+    assert "backup" not in finding.fix
+    assert "room" in finding.fix
+
+
 async def test_a_folder_that_others_can_look_into(tmp_path: Path) -> None:
     one = patient(tmp_path)
     one.data.mkdir(mode=0o755)

@@ -87,6 +87,14 @@ def test_another_programs_database_is_refused(tmp_path: Path) -> None:
         schema.prepare(path)
 
 
+@pytest.mark.parametrize(("free", "told"), [(0, True), (80e9, False)])
+def test_a_full_disk_is_named_where_sqlite_says_input_output_error(free: float, told: bool) -> None:
+    said = str(schema.unreadable(Path("/d/nanobot.db"), sqlite3.OperationalError("disk I/O error"), free))
+
+    assert said.startswith("/d/nanobot.db can't be read: disk I/O error")
+    assert ("make room" in said) is told
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="--data"):
