@@ -137,11 +137,11 @@ class LinkedChannel:
 
     async def _hand_over(self, batch: dict[int, Inbound], take: Take) -> None:
         """Offer the same messages until they are stored; only then may the child forget them."""
-        wanted = [one for _, one in sorted(batch.items()) if one.private or self._groups]
+        wanted = {seq: one for seq, one in sorted(batch.items()) if one.private or self._groups}
         wait = _RETRY_FIRST
         while wanted:
             try:
-                await take(wanted)
+                await take(list(wanted.values()))
             except Exception as error:  # by contract, whatever it raises means "not stored"
                 if not self._storing:
                     log.error("WhatsApp: messages can't be stored", exc_info=error)
@@ -152,12 +152,14 @@ class LinkedChannel:
                 self._received_at = time.time()
                 break
         self._storing = ""
-        for message in wanted:
+        for message in wanted.values():
             self._note(message)
         for seq in batch:
             del self._arrived[seq]
         if line := self._keeper.say():
-            line.tell(Taken(tuple(batch), read=True))
+            read = tuple(seq for seq, one in wanted.items() if one.addressed)
+            line.tell(Taken(read, read=True))
+            line.tell(Taken(tuple(batch.keys() - read)))
 
     def _note(self, message: Inbound) -> None:
         """Remember what an answer may quote."""

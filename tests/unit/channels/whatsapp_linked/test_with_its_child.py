@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from channels.adapters.whatsapp.linked.keeper import Pace
+from channels.adapters.whatsapp.linked.spool import Spool
 from channels.errors import NotSent, Refused, Unknown
 from channels.types import Address, File, Media, Outbound
 from tests.fakes.whatsapp_linked import protos
@@ -101,10 +102,20 @@ async def test_in_a_group_the_writer_is_quoted_and_reacted_to(tmp_path: Path) ->
 async def test_groups_can_be_left_out(tmp_path: Path) -> None:
     async with linked(tmp_path, settings=Settings(groups=False)) as here, here.running():
         here.wa.say(text("in a group", From(chat="120363000000000001@g.us")))
-        here.wa.say(text("in private"))
-        await here.wa.until(lambda: len(here.wa.read) == 2)
+        here.wa.say(text("in private", From(id="A1")))
+        await here.wa.until(lambda: here.wa.read)
 
-    assert here.texts == ["in private"]
+    assert (here.texts, here.wa.read) == (["in private"], ["A1"])
+    assert Spool(tmp_path / "spool.db").waiting() == []
+
+
+async def test_talk_among_others_is_not_shown_as_read(tmp_path: Path) -> None:
+    async with linked(tmp_path) as here, here.running():
+        here.wa.say(text("lunch?", From(chat="120363000000000001@g.us")))
+        here.wa.say(text("hello", From(id="A1")))
+        await here.wa.until(lambda: here.wa.read)
+
+    assert (here.texts, here.wa.read) == (["lunch?", "hello"], ["A1"])
 
 
 async def test_an_edit_replaces_and_one_that_comes_too_late_is_sent_anew(tmp_path: Path) -> None:
