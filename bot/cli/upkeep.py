@@ -211,11 +211,12 @@ def _write_zip(found: Mapping[str, Any], workspace: Path, to: Path) -> None:
         shutil.move(packed, to)
 
 
-async def erase(options: Options, person: str, *, yes: bool) -> dict[str, Any] | None:
-    """Erase everything about a person, after asking; None where the answer was no."""
-    question = f"Erase everything that is kept about {person}? It can't be undone. [y/N] "
-    if not yes and not await asyncio.to_thread(confirmed, question):
-        return None
+def erase_question(person: str) -> str:
+    return f"Erase everything that is kept about {person}? It can't be undone. [y/N] "
+
+
+async def erase(options: Options, person: str) -> dict[str, Any]:
+    """Erase everything about a person."""
     async with reaching(options) as client:
         return await client.erase(person)
 

@@ -137,9 +137,11 @@ def _add_person(cli: typer.Typer, run: Run) -> None:
         """Erase everything that is kept about a person. It can't be undone; backups made before still hold it."""
         from bot.cli import upkeep  # noqa: PLC0415 -- as above
 
-        done = run(upkeep.erase(context.obj, person, yes=yes))
-        print(upkeep.said_of_erased(done) if done else "Nothing has changed.")
-        raise typer.Exit(0 if done else 1)
+        # Asked outside of the event loop: in a thread of it, Ctrl-C would wait for an answer.
+        if not yes and not upkeep.confirmed(upkeep.erase_question(person)):
+            print("Nothing has changed.")
+            raise typer.Exit(1)
+        print(upkeep.said_of_erased(run(upkeep.erase(context.obj, person))))
 
 
 def _add_rest(cli: typer.Typer) -> None:

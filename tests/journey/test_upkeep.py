@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import pty
+import signal
 import sqlite3
 import zipfile
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -214,6 +217,33 @@ async def test_who_is_erased_is_written_to_no_more(tmp_path: Path) -> None:
             app.outbox.nudge("chat")
             await asyncio.sleep(0.05)
             assert (channel.seen(), app.outbox.depth()) == ([], 0)
+
+
+async def test_ctrl_c_at_the_question_ends_it_at_once(tmp_path: Path) -> None:
+    terminal, side = pty.openpty()
+    machine = Machine(tmp_path)
+    machine.configure("http://127.0.0.1:9/v1")
+    process = await asyncio.create_subprocess_exec(
+        *machine.command("erase", "--person", "ann"),
+        env=machine.environment(),
+        stdin=side,
+        stdout=side,
+        stderr=side,
+        start_new_session=True,
+    )
+    try:
+        shown = b""
+        async with asyncio.timeout(20):
+            while b"[y/N]" not in shown:
+                shown += await asyncio.to_thread(os.read, terminal, 4096)
+            process.send_signal(signal.SIGINT)
+            assert await process.wait() != 0
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+        os.close(terminal)
+        os.close(side)
 
 
 async def test_the_owner_is_not_erased_by_mistake(tmp_path: Path) -> None:
