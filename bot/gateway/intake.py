@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 _TRIES_SECONDS = 180.0
 """For which a file that can't be fetched now is tried again."""
 _AT_ONCE = 8
-"""Messages whose files are brought at the same time."""
+"""Messages of one channel whose files are brought at the same time."""
 _WORKING_EVERY = 4.5
 _NOTHING = "(nothing was to be heard)"
 _PROGRESS_EVERY = 45.0
@@ -86,7 +86,7 @@ class Means:
 class Intake:
     def __init__(self, means: Means) -> None:
         self._means = means
-        self._places = asyncio.Semaphore(_AT_ONCE)
+        self._places = {kind: asyncio.Semaphore(_AT_ONCE) for kind in means.channels}
 
     @property
     def workspace(self) -> Path:
@@ -145,7 +145,7 @@ class Intake:
         found = [Arrival.of(one) for one in row.files or ()]
         try:
             session = await self._means.database.read(partial(session_of, key=row.session))
-            async with self._places, asyncio.TaskGroup() as group:
+            async with self._places[row.channel], asyncio.TaskGroup() as group:
                 busy = group.create_task(self._show_work(session))
                 for number, one in enumerate(found):
                     found[number] = await self._settled(one, number, row)

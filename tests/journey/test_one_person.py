@@ -99,6 +99,25 @@ async def test_a_new_conversation_leaves_the_other_chats_behind_too(tmp_path: Pa
         assert [message["content"] for message in it.sent()] == ["hello"]
 
 
+class NoFiles(LoopbackChannel):
+    """Its messages come, its files can't be fetched now."""
+
+    async def fetch(self, attachment: Attachment, to: Path, most: int) -> None:
+        raise NotSent("the file server is down")
+
+
+async def test_files_of_one_channel_do_not_wait_for_those_of_another(tmp_path: Path) -> None:
+    async with house(tmp_path, chat=NoFiles("chat")) as it:
+        for number in range(10):
+            it.chat.say(f"photo {number}", attachments=(Attachment(Media.IMAGE, "", "image/png", 8, "f"),))
+        await it.chat.until(lambda: len(it.chat.order("confirmed")) == 10)
+        it.mail.files["f1"] = PNG
+        photo = Attachment(Media.IMAGE, "cat.png", "image/png", len(PNG), "f1")
+        it.mail.say("what is this?", sender="ann@home", chat="ann@home", attachments=(photo,))
+        await it.mail.until(lambda: it.mail.seen("ann@home"), seconds=5)
+        assert it.chat.seen() == []
+
+
 async def test_a_file_lies_in_the_inbox_when_its_message_is_answered(tmp_path: Path) -> None:
     async with house(tmp_path) as it:
         it.chat.files["f1"] = b"%PDF-1.4"
