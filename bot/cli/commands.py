@@ -195,7 +195,8 @@ def init(  # noqa: PLR0913 -- one parameter for each flag
 
     Keys and tokens are tried in a way that costs nothing. What stands in the file stays, comments included, however
     often this is run.
-    The exit code is 0, or 1 if a key was refused, 2 if something is wrong with the flags or the file.
+    The exit code is 0, or 1 if nothing was written (a key is refused or missing, or --yes is), 2 if something is wrong
+    with the flags or the file.
     """
     from bot.cli import init as setting_up  # noqa: PLC0415 -- httpx and more
 

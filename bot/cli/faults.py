@@ -21,6 +21,10 @@ def explain(error: Exception, *, verbose: bool) -> Fault:
         error = error.exceptions[0]
     if isinstance(error, BotError):
         return Fault(str(error), error.exit_code)
+    if isinstance(error, PermissionError) and error.filename:
+        who = "use sudo, be who nanobot runs as, or name another folder with --data"
+        line = f"{error.filename}: {error.strerror}; {who}"
+        return Fault(f"{_trace(error)}{line}" if verbose else line, 1)
     said = " ".join(f"{type(error).__name__}: {error}".split())
     line = f"nanobot failed: {said} (run `nanobot -v ...` for the trace; please report)"
     return Fault(f"{_trace(error)}{line}" if verbose else line, 1)

@@ -175,6 +175,8 @@ def test_a_data_folder_that_can_not_be_made_is_one_line(tmp_path: Path) -> None:
 def test_what_is_made_for_people_is_shown_as_it_stands() -> None:
     assert explain(ConfigError(["a:1: x", "a:2: y"]), verbose=True) == Fault("a:1: x\na:2: y", 2)
     assert explain(NotRunning("nobody"), verbose=False) == Fault("nobody", 1)
+    closed = explain(PermissionError(13, "Permission denied", "/d/nanobot.db"), verbose=False)
+    assert closed.text.startswith("/d/nanobot.db: Permission denied; use sudo, ")
     assert explain(ExceptionGroup("tasks", [NotRunning("nobody")]), verbose=False) == Fault("nobody", 1)
 
 
