@@ -159,6 +159,27 @@ async def test_an_answer_that_nobody_read_is_not_taken_for_this_ones(tmp_path: P
     assert answer == (0, "From now.\n", "From before.\n")
 
 
+async def test_programs_find_the_keys_that_the_page_names(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "OPERATING.md").read_text()
+    rows = re.findall(r"^\| `nanobot ([a-z ]+)`(?:, of each)? \| ((?:`\w+` ?)+)\|$", page, re.MULTILINE)
+    assert len(rows) == 7
+    machine = Machine(tmp_path)
+    async with LLMFake(Reply("Yes."), Reply("Never.", pace=Pace(hold="never"))) as llm:
+        machine.configure(llm.base_url)
+        async with machine.daemon():
+            await machine.nanobot("chat", "-m", "hello")
+            socket = search(socket_candidates(machine.data, os.environ)).found
+            assert socket is not None
+            async with Client(socket) as client:
+                await client.say("this waits")
+            for command, keys in rows:
+                everything = ("--all",) if command == "outbox list" else ()
+                _, out, err = await machine.nanobot(*command.split(), *everything, "--json")
+                told = json.loads(out)
+                found = set(told[0] if isinstance(told, list) else told)
+                assert (found, err) == (set(re.findall(r"\w+", keys)), ""), command
+
+
 async def test_commands_that_look_leave_alone_what_a_killed_daemon_left(tmp_path: Path) -> None:
     """Each of them would count as a restart of the message, which is given up after a few, and ask the model anew."""
     machine = Machine(tmp_path)
