@@ -84,7 +84,8 @@ def make(places: Places, to: Path, now: float) -> Made:
     except FileExistsError:
         raise BackupError(f"{to} exists already; name a new file") from None
     except (OSError, sqlite3.Error) as error:
-        raise BackupError(f"the backup could not be written: {error}") from None
+        why = error.strerror if isinstance(error, OSError) else error
+        raise BackupError(f"{to} could not be written: {why}") from None
     return Made(to, now, to.stat().st_size, count)
 
 

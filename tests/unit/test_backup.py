@@ -215,6 +215,11 @@ def test_what_is_not_whole_changes_nothing(
     assert sorted(places.data.iterdir()) == before
 
 
+def test_a_folder_that_is_not_there_is_named(places: Places, tmp_path: Path) -> None:
+    with pytest.raises(BackupError, match=r"/none/b could not be written: No such file or directory$"):
+        backup.make(places, tmp_path / "none" / "b", NOW)
+
+
 def test_a_file_that_is_there_is_not_overwritten(places: Places, tmp_path: Path) -> None:
     (tmp_path / "b.tar.gz").write_text("something else")
     with pytest.raises(BackupError, match="exists already"):
