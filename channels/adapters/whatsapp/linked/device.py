@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import itertools
 import logging
+import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -63,6 +66,8 @@ _UPLOADED_AS = {
     Media.FILE: "MediaDocument",
 }
 _GROUPS = ("JoinedGroupEv", "GroupInfoEv")
+_UNWRITTEN = 2**52
+"""From here on numbers are those of messages that the spool doesn't hold; no two processes give the same."""
 
 
 class _Refused(Exception):
@@ -87,6 +92,7 @@ class Device:
         self._coded = False
         self._replayed = False
         self._offering = threading.Lock()
+        self._unwritten = itertools.count(_UNWRITTEN + time.time_ns() // 1_000_000)
         self._sending = ThreadPoolExecutor(4, "send")
         self._fetching = ThreadPoolExecutor(2, "fetch")
         self._asides = ThreadPoolExecutor(1, "aside")
@@ -200,7 +206,12 @@ class Device:
         """First onto the disk; WhatsApp's servers have forgotten it or are about to."""
         with self._offering:
             self._replay()
-            if seq := self._spool.add(origin, self._inbound.dump_json(message).decode()):
+            try:
+                seq = self._spool.add(origin, self._inbound.dump_json(message).decode())
+            except sqlite3.Error as error:
+                log.error("a message can't be written down, so that only the memory has it: %s", error)
+                seq = next(self._unwritten)
+            if seq:
                 self._tell(Arrived(seq, message))
 
     def _replay(self) -> None:

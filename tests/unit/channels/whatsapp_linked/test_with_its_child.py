@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,17 @@ async def test_a_message_is_taken_then_its_writer_sees_that_it_was_read(tmp_path
 
     assert here.texts == ["hello"]
     assert here.wa.read == ["3EB0A"]
+
+
+async def test_a_message_for_which_the_disk_has_no_room_is_handed_over_all_the_same(tmp_path: Path) -> None:
+    with closing(Spool(tmp_path / "spool.db")), closing(sqlite3.connect(tmp_path / "spool.db")) as file:
+        file.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON arrived BEGIN SELECT RAISE(FAIL, 'disk full'); END"
+        )
+    async with linked(tmp_path) as here, here.running():
+        here.wa.say(text("first"))
+        here.wa.say(text("second"))
+        await here.wa.until(lambda: here.texts == ["first", "second"])
 
 
 async def test_the_folder_is_the_owners_alone(tmp_path: Path) -> None:
