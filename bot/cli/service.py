@@ -162,6 +162,12 @@ def _wait_for_manager(env: Mapping[str, str]) -> None:
         time.sleep(0.1)
 
 
+def own_is_meant(options: Options, *, user: bool) -> bool:
+    """Whether it is the user's own service that is to be looked at: it was asked for, or the machine has none."""
+    system, own = (layout(options, user=whose).unit for whose in (False, True))
+    return user or (own.exists() and not system.exists())
+
+
 def gather(options: Options, *, user: bool) -> tuple[dict[str, Any], bool]:
     """What `nanobot service status --json` prints, and whether all is well."""
     place = layout(options, user=user)

@@ -64,10 +64,12 @@ def add(cli: typer.Typer, run: Runs, json_of: Shown) -> None:
     ) -> None:
         """Say what systemd says of it, and whether the unit is what this version would write.
 
-        The exit code is 0 if it runs and the unit fits.
+        Without --user, your own service is meant where the machine has none. The exit code is 0 if it runs and the
+        unit fits.
         """
         from bot.cli import service as serving  # noqa: PLC0415 -- as above
 
+        user = serving.own_is_meant(context.obj, user=user)
         report, well = serving.gather(context.obj, user=user)
         print(json_of(report) if json else serving.render(report, user=user))
         raise typer.Exit(0 if well else 1)

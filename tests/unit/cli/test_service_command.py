@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bot.cli.options import Options
-from bot.cli.service import Wish, carry_out, refusal, render
+from bot.cli.service import Wish, carry_out, own_is_meant, refusal, render
 from bot.ops.installing import Write
 
 UNIT = "/etc/systemd/system/nanobot.service"
@@ -40,6 +41,18 @@ async def test_a_dry_run_only_shows(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert not done
     assert not file.exists()
     assert capsys.readouterr().out == f"  write   {file}\nNothing was done (--dry-run).\n"
+
+
+@pytest.mark.skipif(Path(UNIT).exists(), reason="nanobot is a service of this machine")
+def test_the_status_of_a_service_of_ones_own_is_shown_unasked(tmp_path: Path) -> None:
+    options = replace(OPTIONS, env={"HOME": str(tmp_path)})
+    assert not own_is_meant(options, user=False)
+
+    unit = tmp_path / ".config/systemd/user/nanobot.service"
+    unit.parent.mkdir(parents=True)
+    unit.touch()
+
+    assert own_is_meant(options, user=False)
 
 
 def report(**more: object) -> dict[str, object]:
