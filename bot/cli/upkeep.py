@@ -25,7 +25,8 @@ from bot.cli.options import Options
 from bot.cli.output import harmless
 from bot.cli.reach import reaching
 from bot.errors import BotError
-from bot.paths import workspace_folder
+from bot.ops.units import system_layout
+from bot.paths import UNIT_RUNTIME, workspace_folder
 from bot.storage import schema
 
 _UNIT = "nanobot"
@@ -232,10 +233,14 @@ def said_of_erased(done: Mapping[str, Any]) -> str:
 # The log, and a look before an upgrade
 
 
+def systems_own(running: Path | None, unit: Path) -> bool:
+    """Whether the log is the machine's service's: of the one that runs, else of the one that has a unit there."""
+    return unit.exists() if running is None else running.is_relative_to(UNIT_RUNTIME)
+
+
 def logs(options: Options, *, follow: bool, lines: int) -> int:
     """Show the journal of the unit that runs here; returns the program's exit code."""
-    found = search(options.sockets).found
-    system = found is not None and str(found).startswith("/run/nanobot")
+    system = systems_own(search(options.sockets).found, system_layout().unit)
     program = shutil.which("journalctl", path=options.env.get("PATH"))
     if program is None:
         raise BotError(

@@ -9,6 +9,7 @@ import pytest
 
 from bot.cli.options import Options
 from bot.cli.service import Wish, carry_out, own_is_meant, refusal, render
+from bot.cli.upkeep import systems_own
 from bot.ops.installing import Write
 
 UNIT = "/etc/systemd/system/nanobot.service"
@@ -41,6 +42,15 @@ async def test_a_dry_run_only_shows(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert not done
     assert not file.exists()
     assert capsys.readouterr().out == f"  write   {file}\nNothing was done (--dry-run).\n"
+
+
+def test_the_log_is_that_of_the_service_which_failed_to_start(tmp_path: Path) -> None:
+    unit = tmp_path / "nanobot.service"
+    assert not systems_own(None, unit)
+    unit.touch()
+    assert systems_own(None, unit)
+    assert systems_own(Path("/run/nanobot/control.sock"), unit)
+    assert not systems_own(Path("/run/user/1000/nanobot/control.sock"), unit)
 
 
 @pytest.mark.skipif(Path(UNIT).exists(), reason="nanobot is a service of this machine")
