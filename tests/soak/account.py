@@ -122,24 +122,29 @@ def report(account: Account, plot: Path | None) -> str:
     lines += account.shown[:40]
     samples = account.samples
     if len(samples) > _FEWEST and not account.kills:
-        # The first minutes fill caches; what counts is how it goes on.
-        later = [one for one in samples if one.at > samples[-1].at / 4]
-        for name, unit, values in (
-            ("memory", "MB", [one.rss / 1e6 for one in later]),
-            ("open files", "", [float(one.files) for one in later]),
-        ):
-            slope = trend([one.at / 3600 for one in later], values)
-            lines.append(
-                f"{name:19} {values[0]:.1f} to {values[-1]:.1f} {unit}, "
-                f"slope {slope.value:+.2f} ± {slope.error:.2f} {unit} an hour"
-            )
+        # The first minutes fill caches; what counts is how it goes on, and whether it comes to rest.
+        for part, when in ((1 / 4, "after its first quarter"), (3 / 4, "in its last quarter")):
+            later = [one for one in samples if one.at > samples[-1].at * part]
+            lines += [
+                _course("memory", " MB", [(one.at / 3600, one.rss / 1e6) for one in later], when),
+                _course("open files", "", [(one.at / 3600, float(one.files)) for one in later], when),
+            ]
     if plot is not None and samples:
         plot.write_text(svg(samples), encoding="utf-8")
         lines.append(f"plot                {plot}")
     return "\n".join(lines)
 
 
-_FEWEST = 10
+_FEWEST = 40
+
+
+def _course(name: str, unit: str, points: list[tuple[float, float]], when: str) -> str:
+    hours, values = [at for at, _ in points], [value for _, value in points]
+    slope = trend(hours, values)
+    return (
+        f"{name:19} {values[0]:.1f} to {values[-1]:.1f}{unit}, "
+        f"slope {slope.value:+.2f} ± {slope.error:.2f}{unit} an hour {when}"
+    )
 
 
 def trend(xs: list[float], ys: list[float]) -> Slope:
