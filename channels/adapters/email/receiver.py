@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import ssl
 import time
 from collections import Counter
@@ -44,6 +45,10 @@ _REFUSALS = 8
 _REASONS = 20
 _OTHER = "for other reasons"
 _WAITS = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0)
+_HELD_SECONDS = 10.0
+"""A connection that was good for so long speaks for the server, however often it breaks: some are cut each minute."""
+_LET_IN = 4
+"""Where among the waits it ends with a server that lets us read everything, if only for a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,8 @@ class Receiver:
         self._notes = notes
         self._pace = pace
         self._sorter = Sorter(settings, notes, host.tell)
+        self._good_at = math.inf
+        """Since when this connection has read all that was there."""
         self._tries: Counter[int] = Counter()
         self._refusals = 0
 
@@ -96,7 +103,7 @@ class Receiver:
         """Read for ever; whatever breaks is connected anew."""
         failures = 0
         while True:
-            began = self._pace.monotonic()
+            self._good_at = math.inf
             try:
                 await self._serve(take, report, context)
             except (Lost, Denied) as error:
@@ -107,8 +114,8 @@ class Receiver:
             except Exception as error:  # by contract, whatever `take` raises means "not stored"
                 self.down(f"mails stay in the mailbox: {error}")
                 log.info("email: the fault in full", exc_info=error)
-            if self._pace.monotonic() - began > _WAITS[-1]:
-                failures = 0
+            if (good_for := self._pace.monotonic() - self._good_at) >= 0:
+                failures = 0 if good_for >= _HELD_SECONDS else min(failures, _LET_IN)
             await self._pace.sleep(_WAITS[min(failures, len(_WAITS) - 1)])
             failures += 1
 
@@ -135,6 +142,7 @@ class Receiver:
     def _worked(self) -> None:
         if not self.standing.up:
             log.info("email: reading %s", self._settings.address)
+            self._good_at = self._pace.monotonic()
         self.standing.up = True
         self.standing.detail = self._sorter.proof.missing
         self.standing.beat = self._pace.monotonic()

@@ -146,3 +146,28 @@ async def test_a_line_on_which_each_mail_takes_ten_minutes_is_no_hang(room: Mail
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert max(silences) < BEAT_SECONDS
+
+
+@pytest.mark.parametrize(("good_for", "then"), [(60.0, [1.0] * 6), (3.0, [1.0, 2.0, 5.0, 15.0, 30.0, 30.0])])
+async def test_a_connection_that_is_cut_again_and_again_is_made_anew_soon(
+    room: Mailroom, good_for: float, then: list[float]
+) -> None:
+    passed, waits = 0.0, []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        await asyncio.sleep(0)
+
+    pace = Pace(sleep=sleep, monotonic=lambda: passed)
+    host = Host((), room.store, None, room.told.append)  # type: ignore[arg-type]  # mail needs no folder
+    channel = EmailChannel(settings(room.imap, room.smtp), host, pace=pace)
+    task = asyncio.create_task(channel.run(room.take, room.report))
+    while len(waits) < len(then):
+        await room.until(lambda: room.imap.logins > len(waits) and channel.status.up)
+        passed += good_for
+        cuts = len(waits) + 1
+        room.imap.cut()
+        await room.until(lambda: len(waits) == cuts)  # noqa: B023 -- called before the next round
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert waits == then
